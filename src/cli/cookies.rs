@@ -29,10 +29,7 @@ impl Cookies {
         hint: impl Fn(&str) -> Option<String>,
     ) -> Result<(), Failure> {
         match &self.cookie {
-            // No cookie begins with `--`, since it begins with a date in base64.
-            Some(cookie) if cookie.as_encoded_bytes().starts_with(b"--") => {
-                Err(Failure::usage("there is no such option (see --help)"))
-            }
+            Some(cookie) if cookie.as_encoded_bytes().starts_with(b"--") => Err(no_such_option()),
             Some(cookie) if cookie != "-" => {
                 let cookie = cookie.to_str().ok_or_else(codec::Error::not_valid)?;
                 let answered = answer(cookie).map_err(|error| {
@@ -45,12 +42,19 @@ impl Cookies {
                 writeln!(io::stdout(), "{answered}")?;
                 Ok(())
             }
-            None if io::stdin().is_terminal() => Err(Failure::usage(
-                "no COOKIE is given: give one, or - to read cookies from standard input",
-            )),
+            None if io::stdin().is_terminal() => Err(no_cookie()),
             _ => process_lines(answer, hint),
         }
     }
+}
+
+/// No cookie begins with `--`, since it begins with a date in base64.
+pub(super) fn no_such_option() -> Failure {
+    Failure::usage("there is no such option (see --help)")
+}
+
+pub(super) fn no_cookie() -> Failure {
+    Failure::usage("no COOKIE is given: give one, or - to read from standard input")
 }
 
 /// Processes standard input line by line, so that another program can send a cookie and wait for

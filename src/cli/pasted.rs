@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 /// A cookie's value, and what was around it.
+#[derive(Clone, Default)]
 pub(super) struct Pasted {
     pub(super) value: String,
     /// The name, if the text has it.
@@ -18,17 +19,26 @@ impl Pasted {
     /// Takes the value out of the text. If the text has several cookies, the first one with one of
     /// these names counts, and otherwise the first one.
     pub(super) fn read(text: &str, names: &[&str]) -> Self {
-        let mut pasted = Pasted {
+        let all = Pasted::all(text, names);
+        all.into_iter().next().unwrap_or_default()
+    }
+
+    /// Returns the value of each cookie of the same name, in order; at least one.
+    pub(super) fn all(text: &str, names: &[&str]) -> Vec<Self> {
+        let mut whole = Pasted {
             value: text.to_owned(),
-            name: None,
-            steps: Vec::new(),
+            ..Pasted::default()
         };
-        pasted.take_white_space();
-        pasted.take_field();
-        pasted.take_pair(names);
-        pasted.take_quotes();
-        pasted.take_percents();
-        pasted
+        whole.take_white_space();
+        whole.take_field();
+        whole.take_quotes();
+        let mut all = whole.pairs(names);
+        for pasted in &mut all {
+            pasted.take_quotes();
+            pasted.take_percents();
+            pasted.take_quotes();
+        }
+        all
     }
 
     fn replace(&mut self, value: impl Into<String>, step: impl Into<String>) {
@@ -46,11 +56,8 @@ impl Pasted {
     /// Takes away the name of a header field.
     fn take_field(&mut self) {
         for field in ["Set-Cookie:", "Cookie:"] {
-            let is_field = self
-                .value
-                .get(..field.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(field));
-            if is_field {
+            let start = self.value.get(..field.len());
+            if start.is_some_and(|start| start.eq_ignore_ascii_case(field)) {
                 let rest = self.value.get(field.len()..).unwrap_or_default();
                 let step = format!("the whole {} field is given", field.trim_end_matches(':'));
                 self.replace(rest.trim().to_owned(), step);
@@ -59,18 +66,33 @@ impl Pasted {
         }
     }
 
-    /// Takes the value out of `name=value; name=value`, or of `name=value; Path=/`.
-    fn take_pair(&mut self, names: &[&str]) {
-        let value = self.value.clone();
-        let parts: Vec<&str> = value.split(';').map(str::trim).collect();
-        let is_named = |part: &&&str| pair(part).is_some_and(|(name, _)| names.contains(&name));
-        let chosen = parts.iter().find(is_named).or(parts.first());
-        if let Some((name, value)) = chosen.copied().and_then(pair) {
-            self.name = Some(name.to_owned());
-            self.replace(value, "the value has its name in front of it");
-        } else if let Some((value, _)) = value.split_once(';') {
-            self.replace(value.trim(), "attributes follow the value");
+    /// Takes the values out of `name=value; name=value`, or of `name=value; Path=/`.
+    fn pairs(self, names: &[&str]) -> Vec<Self> {
+        let parts: Vec<&str> = self.value.split(';').map(str::trim).collect();
+        let is_named = |part: &&str| split(part).is_some_and(|(name, _)| names.contains(&name));
+        let mut chosen: Vec<&str> = parts.iter().copied().filter(is_named).collect();
+        let count = chosen.len();
+        if chosen.is_empty() {
+            chosen.extend(parts.first());
         }
+        let all = chosen.into_iter().map(|part| {
+            let mut pasted = self.clone();
+            match split(part).filter(|(name, value)| names.contains(name) || !is_padding(value)) {
+                Some((name, value)) => {
+                    pasted.name = Some(name.to_owned());
+                    pasted.replace(value, "the value has its name in front of it");
+                }
+                None if parts.len() > 1 => pasted.replace(part, "attributes follow the value"),
+                None => {}
+            }
+            if count > 1 {
+                pasted
+                    .steps
+                    .push(format!("there are {count} cookies of this name"));
+            }
+            pasted
+        });
+        all.collect()
     }
 
     fn take_quotes(&mut self) {
@@ -93,13 +115,16 @@ impl Pasted {
     }
 }
 
-/// Returns the name, a token of RFC 9110, and the value of a pair. The `=` at the end of base64 does not follow a name.
-fn pair(part: &str) -> Option<(&str, &str)> {
+/// Returns the name, a token of RFC 9110, and the value of a pair.
+fn split(part: &str) -> Option<(&str, &str)> {
     let (name, value) = part.split_once('=')?;
-    let is_padding = value.trim_matches('=').is_empty();
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    let is_name = !name.is_empty() && name.bytes().all(is_token);
-    (is_name && !is_padding).then_some((name, value))
+    (!name.is_empty() && name.bytes().all(is_token)).then_some((name, value))
+}
+
+/// Returns whether this follows the first `=` at the end of base64.
+fn is_padding(value: &str) -> bool {
+    value.trim_matches('=').is_empty()
 }
 
 #[cfg(test)]
@@ -127,6 +152,19 @@ mod tests {
             assert_eq!(pasted.name.as_deref(), name, "{text}");
             assert_eq!(pasted.steps.is_empty(), text == cookie, "{text}");
         }
+    }
+
+    #[test]
+    fn each_cookie_of_the_name_is_there() {
+        let values = |text| {
+            let all = Pasted::all(text, &["sid"]);
+            all.into_iter()
+                .map(|pasted| pasted.value)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(values("sid=old; a=b; sid=\"new\""), ["old", "new"]);
+        assert_eq!(values("sid=; a=b"), [""]);
+        assert_eq!(values("a=b; c=d"), ["b"]);
     }
 
     #[test]

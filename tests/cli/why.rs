@@ -95,7 +95,7 @@ fn another_format_is_found() {
         let answer = refused(&sealed(&["--serializer", format]));
         assert_reasons(&answer, &[&format!("--serializer {format}")]);
         assert!(
-            answer.contains("it holds a session of 2 values"),
+            answer.contains("it holds a session with 2 values"),
             "{answer}"
         );
     }
@@ -103,6 +103,12 @@ fn another_format_is_found() {
 
 #[test]
 fn several_differences_are_found_together() {
+    let cookie = sealed(&["--hash", "sha512"]);
+    let broken = format!("{}\n{}", &cookie[..40], &cookie[40..]);
+    assert_reasons(
+        &refused(&broken),
+        &["line breaks are within", "--hash sha512"],
+    );
     let settings = [
         "--hash",
         "sha512",
@@ -139,7 +145,7 @@ fn a_pair_with_a_block_key_too_many_is_named() {
         &["only signed, but the key pair has a block key"],
     );
     let answer = refused_with(hash, &[], &sealed(&[]));
-    assert_reasons(&answer, &["the inside cannot be read"]);
+    assert_reasons(&answer, &["the payload cannot be read"]);
 }
 
 #[test]
@@ -206,6 +212,10 @@ fn what_is_around_the_value_is_named() {
         (
             format!("{}\n  {}", &cookie[..40], &cookie[40..]),
             &["line breaks are within"],
+        ),
+        (
+            format!("'sid={cookie}'"),
+            &["in quotes", "its name in front"],
         ),
     ] {
         assert_reasons(&refused(&text), reasons);
@@ -293,6 +303,8 @@ fn the_cookie_of_another_program_is_recognized() {
         ),
         ("AAECAwQFBgcICQoLDA0ODw", "the random ID"),
         ("0123456789abcdef0123456789abcdef", "the random ID"),
+        ("0123456789abcdef0123456789abcdef01234567", "the random ID"),
+        ("123e4567-e89b-12d3-a456-426614174000", "the random ID"),
     ] {
         assert_reasons(&refused(text), &[what]);
     }
@@ -308,7 +320,7 @@ fn an_id_and_a_row_are_told_apart() {
         "{answer}"
     );
     let answer = refused(&format!(" {}", sealed(&[])));
-    assert!(answer.contains("a session of 2 values"), "{answer}");
+    assert!(answer.contains("a session with 2 values"), "{answer}");
     assert!(!answer.contains("ape"), "{answer}");
 }
 
@@ -316,11 +328,55 @@ fn an_id_and_a_row_are_told_apart() {
 fn the_cookie_may_come_from_standard_input() {
     let cookie = sealed(&[]);
     let arguments = ["why", "--keys", KEYS, "--name", "sid"];
-    let run = silverback(arguments, &cookie);
-    assert_eq!((run.status, &*run.stdout), (0, "the cookie opens\n"));
+    for end in ["", "\n", "\r\n"] {
+        let run = silverback(arguments, format!("{cookie}{end}"));
+        assert_eq!((run.status, &*run.stdout), (0, "the cookie opens\n"));
+    }
+    let refused = silverback(["why", "--keys", KEYS, "--name", "sid", "--jsno"], "");
+    assert!(refused.fails(2).contains("no such option"));
     let run = silverback(arguments, b"\xff\xfe");
     assert_eq!(run.status, 1);
     assert!(run.stdout.contains("the character"), "{}", run.stdout);
+}
+
+#[test]
+fn several_cookies_of_the_name_are_tried() {
+    let (good, old) = (sealed(&[]), sealed(&["--at", "1700000000"]));
+    for text in [
+        format!("sid={old}; sid={good}"),
+        format!("sid={good}; sid={old}"),
+    ] {
+        assert_reasons(
+            &refused(&text),
+            &["its name in front", "2 cookies of this name"],
+        );
+    }
+    let answer = refused(&format!("sid={old}; sid=x"));
+    assert_reasons(
+        &answer,
+        &["its name in front", "2 cookies of this name", "expired"],
+    );
+    assert_reasons(
+        &refused("sid="),
+        &["its name in front", "the value is empty"],
+    );
+}
+
+/// The answer does not blame a key that did not seal the cookie.
+#[test]
+fn only_the_pair_that_opens_is_described() {
+    let (hash, _) = KEYS.split_once(':').unwrap();
+    let keys = format!("{OTHER}:{OTHER_BLOCK},{hash}");
+    let cookie = sealed_with(hash, "sid", &["--at", "1700000000"], "{}");
+    assert_reasons(&refused_with(&keys, &[], &cookie), &["expired"]);
+}
+
+#[test]
+fn a_text_that_looks_like_nothing_is_no_other_program() {
+    for text in ["1.2.3", "deleted", "en-US"] {
+        let answer = refused(text);
+        assert!(answer.contains("another cookie"), "{answer}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName};
 use axum::http::uri::PathAndQuery;
-use axum::http::{StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
@@ -65,7 +65,10 @@ impl Proxy {
 }
 
 async fn forward(State(proxy): State<Proxy>, mut request: Request) -> Response {
-    let program = proxy.routes.get().program(request.uri().path());
+    let found = proxy.routes.get().program(request.uri().path());
+    let Some(program) = found.filter(|_| request.method() != Method::CONNECT) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
     let (name, address) = proxy.target(program);
     let path = request
         .uri()

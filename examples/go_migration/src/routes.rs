@@ -52,7 +52,10 @@ impl Plan {
 /// Replaces the file, and returns the effect.
 pub(crate) fn write(path: &Path, plan: Plan) -> Result<&'static str, Box<dyn Error>> {
     let head = "# The proxy reads this file at each request. The first prefix that fits decides.\n";
-    std::fs::write(path, format!("{head}{}", plan.lines()))?;
+    // The proxy may read the file at any time, so it is replaced as a whole.
+    let new = path.with_extension("new");
+    std::fs::write(&new, format!("{head}{}", plan.lines()))?;
+    std::fs::rename(&new, path)?;
     Ok(plan.effect())
 }
 
@@ -75,13 +78,19 @@ impl Routes {
         }
     }
 
-    pub(crate) fn program(&self, path: &str) -> Program {
+    /// Returns the program for a path, or `None` if a program could read the path in another way than
+    /// the prefixes do: with an encoded letter, as in `/%72ust`, or with empty or dotted parts.
+    pub(crate) fn program(&self, path: &str) -> Option<Program> {
+        let mut parts = path.trim_end_matches('/').split('/').skip(1);
+        if parts.any(|part| part.contains('%') || ["", ".", ".."].contains(&part)) {
+            return None;
+        }
         let fits = |prefix: &str| {
             let rest = path.strip_prefix(prefix);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         let found = self.prefixes.iter().find(|(prefix, _)| fits(prefix));
-        found.map_or(self.rest, |(_, program)| *program)
+        Some(found.map_or(self.rest, |(_, program)| *program))
     }
 }
 
@@ -104,18 +113,27 @@ mod tests {
     fn a_prefix_ends_at_a_slash() {
         let routes = Routes::parse(Plan::Split.lines()).unwrap();
         for path in ["/rust", "/rust/", "/rust/cart"] {
-            assert_eq!(routes.program(path), Program::Rust, "{path}");
+            assert_eq!(routes.program(path), Some(Program::Rust), "{path}");
         }
         for path in ["/", "/go/", "/rustic", "/go/rust/"] {
-            assert_eq!(routes.program(path), Program::Go, "{path}");
+            assert_eq!(routes.program(path), Some(Program::Go), "{path}");
+        }
+    }
+
+    /// Go's and axum's routers decode a path, and Go's cleans it.
+    #[test]
+    fn a_path_that_the_programs_read_differently_is_refused() {
+        let routes = Routes::parse(Plan::Split.lines()).unwrap();
+        for path in ["/%72ust/", "/go/../rust/", "/./rust", "//rust/", "/go//x"] {
+            assert_eq!(routes.program(path), None, "{path}");
         }
     }
 
     #[test]
     fn the_first_line_that_fits_decides() {
         let routes = Routes::parse("/rust/old go\n\n# moved\n/rust/ rust\n/ go").unwrap();
-        assert_eq!(routes.program("/rust/old/1"), Program::Go);
-        assert_eq!(routes.program("/rust/new"), Program::Rust);
+        assert_eq!(routes.program("/rust/old/1"), Some(Program::Go));
+        assert_eq!(routes.program("/rust/new"), Some(Program::Rust));
     }
 
     #[test]

@@ -73,7 +73,8 @@ impl Running {
         self.address
     }
 
-    /// Ends all programs.
+    /// Ends all programs at once. A service instead stops its listener with
+    /// `with_graceful_shutdown`, and then waits for `ServerStore::drain`.
     pub(crate) async fn stop(mut self) {
         self.servers.shutdown().await;
     }

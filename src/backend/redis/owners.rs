@@ -81,7 +81,7 @@ impl Redis {
     }
 
     /// In a cluster, removes the key of a record that was removed from its owner's list. If that
-    /// fails, the key stays there until the record would have expired.
+    /// fails, the key stays there until a minute or two after the record would have expired.
     pub(super) async fn delist_in_cluster(
         &self,
         operation: &Operation<'_>,

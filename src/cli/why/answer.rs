@@ -9,7 +9,7 @@ use super::super::frame::Frame;
 use super::super::inspect::age;
 use super::super::pasted::Pasted;
 use super::super::payload::{self, Format};
-use super::attempts::{Attempts, Inside, Way};
+use super::attempts::{Attempts, Match, Payload};
 use super::foreign;
 
 /// The reasons, and what would open the cookie: one sentence a line.
@@ -49,83 +49,76 @@ impl Answer {
         self.facts.push(fact.into());
     }
 
-    /// Explains a cookie whose MAC holds in some way. `refusal` is the error under the settings as
-    /// they were given.
-    pub(super) fn explain_way(
+    /// Explains a cookie whose MAC is right under some settings. `refusal` is the error under the
+    /// settings as they were given.
+    pub(super) fn explain_match(
         &mut self,
-        way: &Way<'_>,
+        found: &Match<'_>,
         attempts: &Attempts<'_>,
         refusal: Option<Error>,
-        is_unrepaired: bool,
     ) {
-        self.explain_seal(way, attempts);
-        match &way.inside {
-            Some(inside) => self.explain_inside(inside, attempts),
+        let before = self.reasons.len();
+        self.explain_mac(found, attempts);
+        match &found.payload {
+            Some(payload) => self.explain_payload(payload, found, attempts),
             None => self.note(Some(
-                "the seal holds, but the inside cannot be read: it is encrypted with another block \
-                 key, or in a format that is not known here",
+                "the MAC is right, but the payload cannot be read: it is encrypted with another \
+                 block key, or in a format that is not known here",
             )),
         }
-        let is_expected = self.reasons.is_empty() || !is_unrepaired;
-        if let Some(refusal) = refusal.filter(|refusal| !refusal.is_not_valid() || is_expected) {
+        let is_explained = self.reasons.len() > before;
+        if let Some(refusal) = refusal.filter(|refusal| !(refusal.is_not_valid() && is_explained)) {
             self.explain_refusal(&refusal);
         }
-        let issued = way.issued_at;
+        let issued = found.issued_at;
         self.fact(format!(
             "sealed {}: {}",
             format_date(issued),
             age(issued, attempts.now)
         ));
-        self.fact(format!("opened by {}", way.key.label));
+        self.fact(format!("opened by {}", found.key.label));
     }
 
-    /// Names the settings for the seal that differ from those given.
-    fn explain_seal(&mut self, way: &Way<'_>, attempts: &Attempts<'_>) {
-        if attempts.names.first() != Some(&way.name) {
-            self.reasons.push(format!(
-                "it was sealed under another name: --name {}",
-                way.name
-            ));
+    /// Names the settings for the MAC that differ from those given.
+    fn explain_mac(&mut self, found: &Match<'_>, attempts: &Attempts<'_>) {
+        if attempts.names.first() != Some(&found.name) {
+            let name = found.name;
+            self.reasons
+                .push(format!("it was sealed under another name: --name {name}"));
         }
-        if way.hash.1 != attempts.hash {
-            self.reasons.push(format!(
-                "its MAC has another hash function: --hash {}",
-                way.hash.0
-            ));
+        if found.hash.value != attempts.hash {
+            let name = &found.hash.name;
+            self.reasons
+                .push(format!("its MAC has another hash function: --hash {name}"));
         }
-        if !way.key.is_as_given {
+        if !found.key.is_as_given {
+            let label = &found.key.label;
             self.reasons.push(format!(
-                "the keys mean something else here: {} opens it",
-                way.key.label
+                "the keys are read in another form: {label} opens it"
             ));
         }
     }
 
-    fn explain_inside(&mut self, inside: &Inside, attempts: &Attempts<'_>) {
-        match inside.cipher {
-            Some((name, cipher)) if cipher != attempts.cipher => {
+    fn explain_payload(&mut self, payload: &Payload, found: &Match<'_>, attempts: &Attempts<'_>) {
+        match &payload.cipher {
+            Some(cipher) if cipher.value != attempts.cipher => {
+                let name = &cipher.name;
                 self.reasons
                     .push(format!("it is encrypted in another mode: --cipher {name}"));
             }
-            Some(_) => {}
-            None if attempts
-                .keys
-                .iter()
-                .any(|key| key.is_as_given && key.encrypts()) =>
-            {
-                self.note(Some(
-                    "it is only signed, but the key pair has a block key: give the pair without it",
-                ))
-            }
-            None => {}
+            None if found.key.is_as_given && found.key.encrypts() => self.note(Some(
+                "it is only signed, but the key pair has a block key: give the pair without it",
+            )),
+            _ => {}
         }
-        let (name, format) = inside.format;
-        if format != attempts.format {
+        let format = &payload.format;
+        if format.value != attempts.format {
+            let name = &format.name;
             self.reasons.push(format!(
-                "its inside has another format: --serializer {name}"
+                "its payload has another format: --serializer {name}"
             ));
         }
-        if let Some(contents) = contents(format, &inside.payload) {
+        if let Some(contents) = contents(format.value, &payload.bytes) {
             self.fact(contents);
         }
     }
@@ -164,7 +157,7 @@ impl Answer {
             ));
         }
         self.fact(format!(
-            "inside: {} bytes, {}",
+            "payload: {} bytes, {}",
             frame.payload.len(),
             frame.format()
         ));
@@ -196,7 +189,10 @@ fn contents(format: Format, payload: &[u8]) -> Option<String> {
         serde_json::Value::String(id) if [52, 103].contains(&id.len()) => {
             "it holds the ID of a session in a server".to_owned()
         }
-        serde_json::Value::Object(map) => format!("it holds a session of {} values", map.len()),
+        serde_json::Value::Object(map) if map.len() == 1 => {
+            "it holds a session with 1 value".to_owned()
+        }
+        serde_json::Value::Object(map) => format!("it holds a session with {} values", map.len()),
         _ => return None,
     })
 }

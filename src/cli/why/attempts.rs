@@ -3,28 +3,15 @@
 
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use silverback::codec::{
     Cipher, Codec, CodecOptions, HashFunction, KeyPair, KeyPairs, Opened, SecureCookie, Serializer,
     UnixTime,
 };
 
 use super::super::payload::{self, Format};
-
-const HASHES: [(&str, HashFunction); 5] = [
-    ("sha256", HashFunction::Sha256),
-    ("sha1", HashFunction::Sha1),
-    ("sha384", HashFunction::Sha384),
-    ("sha512", HashFunction::Sha512),
-    ("sha512_256", HashFunction::Sha512_256),
-];
-
-const CIPHERS: [(&str, Cipher); 2] = [("ctr", Cipher::AesCtr), ("cfb", Cipher::AesCfb)];
-
-const FORMATS: [(&str, Format); 3] = [
-    ("gob", Format::Gob),
-    ("json", Format::Json),
-    ("bincode", Format::Bincode),
-];
+use super::super::settings::{CipherName, OpeningHash};
 
 /// What to try. In each list, the values that were given come first.
 pub(super) struct Attempts<'a> {
@@ -70,126 +57,137 @@ impl Key {
     }
 }
 
-/// A way to open the cookie, and what it holds.
-pub(super) struct Way<'a> {
+/// The settings under which a cookie's MAC is right, and its payload.
+pub(super) struct Match<'a> {
     pub(super) name: &'a str,
     pub(super) key: &'a Key,
-    pub(super) hash: (&'static str, HashFunction),
+    pub(super) hash: Named<HashFunction>,
     pub(super) issued_at: UnixTime,
-    /// The inside, or `None` if the seal holds and the inside cannot be read.
-    pub(super) inside: Option<Inside>,
+    /// `None` if the payload cannot be read.
+    pub(super) payload: Option<Payload>,
 }
 
-/// How the inside of a cookie is read, and its bytes.
-pub(super) struct Inside {
+/// A payload, and how it was read.
+pub(super) struct Payload {
     /// `None` if it is not encrypted.
-    pub(super) cipher: Option<(&'static str, Cipher)>,
-    pub(super) format: (&'static str, Format),
-    pub(super) payload: Vec<u8>,
+    pub(super) cipher: Option<Named<Cipher>>,
+    pub(super) format: Named<Format>,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// The value of an option, and its name on the command line.
+#[derive(Clone)]
+pub(super) struct Named<T> {
+    pub(super) name: String,
+    pub(super) value: T,
+}
+
+/// Returns all values of an option, the given one first.
+fn all_of<E: ValueEnum, T: From<E> + PartialEq>(given: &T) -> Vec<Named<T>> {
+    let named = E::value_variants().iter().filter_map(|variant| {
+        let name = variant.to_possible_value()?.get_name().to_owned();
+        let value = T::from(variant.clone());
+        Some(Named { name, value })
+    });
+    let mut all: Vec<Named<T>> = named.collect();
+    all.sort_by_key(|named| named.value != *given);
+    all
 }
 
 impl<'a> Attempts<'a> {
-    /// Returns the first way whose MAC holds. A way with a readable inside comes before others,
-    /// since a pair's hash key may occur with several readings of its block key.
-    pub(super) fn first(&'a self, cookie: &str) -> Option<Way<'a>> {
-        let mut sealed = None;
+    /// Returns the first match. A match with a readable payload comes before others, since a pair's
+    /// hash key may occur with several readings of its block key.
+    pub(super) fn first(&'a self, cookie: &str) -> Option<Match<'a>> {
+        let mut without_payload = None;
         for name in &self.names {
-            for hash in ordered(HASHES, |hash| hash.1 == self.hash) {
+            for hash in all_of::<OpeningHash, HashFunction>(&self.hash) {
                 for key in &self.keys {
-                    match self.way(name, hash, key, cookie) {
-                        Some(way) if way.inside.is_some() => return Some(way),
-                        way => sealed = sealed.or(way),
+                    match self.try_with(name, &hash, key, cookie) {
+                        Some(found) if found.payload.is_some() => return Some(found),
+                        found => without_payload = without_payload.or(found),
                     }
                 }
             }
         }
-        sealed
+        without_payload
     }
 
-    fn way(
+    fn try_with(
         &'a self,
         name: &'a str,
-        hash: (&'static str, HashFunction),
+        hash: &Named<HashFunction>,
         key: &'a Key,
         cookie: &str,
-    ) -> Option<Way<'a>> {
+    ) -> Option<Match<'a>> {
+        let options = options().hash(hash.value);
         let signed = KeyPair::sign_only(key.pair.hash().clone());
-        let opened = self.open(name, hash.1, self.cipher, signed, cookie)?;
-        Some(Way {
+        let opened = self.open(name, &options, signed, cookie)?;
+        Some(Match {
             name,
             key,
-            hash,
+            hash: hash.clone(),
             issued_at: opened.issued_at(),
-            inside: self.inside(name, hash.1, key, cookie, opened.into_value()),
+            payload: self.payload(name, &options, key, cookie, opened.into_value()),
         })
     }
 
-    /// Reads the inside of a cookie whose MAC holds.
-    fn inside(
+    /// Reads the payload of a cookie whose MAC is right. `signed` is the payload if the cookie is
+    /// not encrypted.
+    fn payload(
         &self,
         name: &str,
-        hash: HashFunction,
+        options: &CodecOptions,
         key: &Key,
         cookie: &str,
-        value: Vec<u8>,
-    ) -> Option<Inside> {
-        let ciphers = ordered(CIPHERS, |cipher| cipher.1 == self.cipher);
-        let decrypted = ciphers.filter(|_| key.encrypts()).filter_map(|cipher| {
-            let opened = self.open(name, hash, cipher.1, key.pair.clone(), cookie)?;
-            Some((Some(cipher), opened.into_value()))
-        });
-        let mut candidates: Vec<_> = decrypted.collect();
-        candidates.push((None, value));
-        candidates.into_iter().find_map(|(cipher, payload)| {
-            let format = self.format_of(&payload)?;
-            Some(Inside {
+        signed: Vec<u8>,
+    ) -> Option<Payload> {
+        let ciphers = all_of::<CipherName, Cipher>(&self.cipher);
+        let encrypted = ciphers
+            .into_iter()
+            .filter(|_| key.encrypts())
+            .filter_map(|cipher| {
+                let options = options.clone().cipher(cipher.value);
+                let opened = self.open(name, &options, key.pair.clone(), cookie)?;
+                Some((Some(cipher), opened.into_value()))
+            });
+        let mut candidates = encrypted.chain([(None, signed)]);
+        candidates.find_map(|(cipher, bytes)| {
+            let format = self.format_of(&bytes)?;
+            Some(Payload {
                 cipher,
                 format,
-                payload,
+                bytes,
             })
         })
     }
 
-    /// Returns the format in which a payload can be read.
-    fn format_of(&self, payload: &[u8]) -> Option<(&'static str, Format)> {
-        if self.format == Format::Raw {
-            return Some(("raw", Format::Raw));
-        }
-        let mut formats = ordered(FORMATS, |format| format.1 == self.format);
-        formats.find(|format| payload::to_json(format.1, payload).is_ok())
+    /// Returns the format in which a payload can be read. Any bytes are raw ones, so this format
+    /// counts only if it was given.
+    fn format_of(&self, payload: &[u8]) -> Option<Named<Format>> {
+        let mut formats = all_of::<Format, Format>(&self.format).into_iter();
+        formats.find(|format| {
+            let may_be = format.value != Format::Raw || self.format == Format::Raw;
+            may_be && payload::to_json(format.value, payload).is_ok()
+        })
     }
 
-    /// Opens a cookie of any age and length.
     fn open(
         &self,
         name: &str,
-        hash: HashFunction,
-        cipher: Cipher,
+        options: &CodecOptions,
         pair: KeyPair,
         cookie: &str,
     ) -> Option<Opened<Vec<u8>>> {
-        let options = CodecOptions::new()
-            .hash(hash)
-            .cipher(cipher)
-            .serializer(Serializer::Raw)
-            .max_length(0)
-            .max_age(Duration::ZERO)
-            .clock_skew(Duration::from_secs(u64::MAX));
-        let codec = SecureCookie::with_options(pair, &options).ok()?;
+        let codec = SecureCookie::with_options(pair, options).ok()?;
         codec.open_at(name, cookie, self.now).ok()
     }
 }
 
-/// Returns the values with the given one first.
-fn ordered<T: Copy, const N: usize>(
-    values: [T; N],
-    is_given: impl Fn(&T) -> bool,
-) -> impl Iterator<Item = T> {
-    let given: Vec<T> = values.iter().copied().filter(&is_given).collect();
-    let others: Vec<T> = values
-        .iter()
-        .copied()
-        .filter(|value| !is_given(value))
-        .collect();
-    given.into_iter().chain(others)
+/// Returns options that open a cookie of any age and length.
+fn options() -> CodecOptions {
+    CodecOptions::new()
+        .serializer(Serializer::Raw)
+        .max_length(0)
+        .max_age(Duration::ZERO)
+        .clock_skew(Duration::from_secs(u64::MAX))
 }

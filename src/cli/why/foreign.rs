@@ -79,9 +79,12 @@ fn is_jwt(text: &str) -> bool {
 
 /// `payload.time.signature`, where the payload is JSON, or `.` and compressed JSON.
 fn is_flask(text: &str) -> bool {
-    let text = text.strip_prefix('.').unwrap_or(text);
-    let parts: Vec<&str> = text.split('.').collect();
-    parts.len() == 3 && parts.iter().all(|part| is_base64url(part))
+    let compressed = text.strip_prefix('.');
+    let parts: Vec<&str> = compressed.unwrap_or(text).split('.').collect();
+    let is_json = parts.first().is_some_and(|payload| is_json_object(payload));
+    parts.len() == 3
+        && parts.iter().all(|part| is_base64url(part))
+        && (compressed.is_some() || is_json)
 }
 
 /// `data--iv--tag` if it is encrypted, `data--digest` if it is signed.
@@ -121,10 +124,13 @@ fn is_id_of_gorilla(text: &str) -> bool {
     [52, 103].contains(&text.len()) && text.bytes().all(is_base32)
 }
 
-/// Such as the IDs of tower-sessions (16 bytes), of PHP and of dolab/session (32 hex digits).
+/// Such as the IDs of tower-sessions (16 bytes), and of PHP and dolab/session (hexadecimal digits); or a
+/// UUID.
 fn is_random_id(text: &str) -> bool {
     let is_of_16_bytes = text.len() == 22 && URL_SAFE_NO_PAD.decode(text).is_ok();
-    is_of_16_bytes || (text.len() == 32 && is_hex(text))
+    let groups: Vec<usize> = text.split('-').map(str::len).collect();
+    let is_uuid = groups == [8, 4, 4, 4, 12] && is_hex(&text.replace('-', ""));
+    is_of_16_bytes || is_uuid || ([32, 40, 64].contains(&text.len()) && is_hex(text))
 }
 
 /// Returns why a text is no cookie of gorilla's form.
@@ -140,10 +146,14 @@ pub(super) fn damage(text: &str) -> String {
              or is another cookie"
         );
     }
-    if text.bytes().all(|byte| !byte.is_ascii_uppercase()) {
+    // A date of this century begins so in base64.
+    let begins_as_a_date = text
+        .get(..2)
+        .is_some_and(|start| start.eq_ignore_ascii_case("MT"));
+    if begins_as_a_date && text.bytes().all(|byte| !byte.is_ascii_uppercase()) {
         return "the value has no capital letters: a program has changed its case".to_owned();
     }
-    if text.bytes().all(|byte| !byte.is_ascii_lowercase()) {
+    if begins_as_a_date && text.bytes().all(|byte| !byte.is_ascii_lowercase()) {
         return "the value has no small letters: a program has changed its case".to_owned();
     }
     damage_inside(text)

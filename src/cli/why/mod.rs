@@ -13,11 +13,12 @@ mod answer;
 mod attempts;
 mod foreign;
 
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 
 use clap::Args;
 use silverback::codec::{Codec, Error};
 
+use super::cookies::{no_cookie, no_such_option};
 use super::failure::Failure;
 use super::frame::Frame;
 use super::pasted::Pasted;
@@ -67,16 +68,20 @@ impl Why {
         }
     }
 
+    /// Returns the cookie as it was given, without the line end that ends the standard input.
     fn text(&self) -> Result<String, Failure> {
         match &self.cookie {
-            Some(cookie) if cookie != "-" => Ok(cookie.clone()),
-            _ => {
-                let mut bytes = Vec::new();
-                io::stdin().lock().read_to_end(&mut bytes)?;
-                // A character that is not UTF-8 is in no cookie. The answer names it.
-                Ok(String::from_utf8_lossy(&bytes).into_owned())
-            }
-        }
+            Some(cookie) if cookie.starts_with("--") => Err(no_such_option()),
+            Some(cookie) if cookie != "-" => return Ok(cookie.clone()),
+            None if io::stdin().is_terminal() => Err(no_cookie()),
+            _ => Ok(()),
+        }?;
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes)?;
+        // A character that is not UTF-8 is in no cookie. The answer names it.
+        let text = String::from_utf8_lossy(&bytes);
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
     }
 
     /// Looks for the reason: first in what is around the value, then in the settings, then in the
@@ -87,14 +92,13 @@ impl Why {
             return Ok(Answer::opens_as_given());
         }
         let names = self.names();
-        let pasted = Pasted::read(text, &names);
+        let pasted = self.pasted(keys, text, &names)?;
         let mut answer = Answer::of_pasted(&pasted);
         let attempts = self.attempts(keys, &names, &pasted);
         for (value, note) in repaired(&pasted.value) {
-            if let Some(way) = attempts.first(&value) {
+            if let Some(found) = attempts.first(&value) {
                 answer.note(note);
-                let is_as_given = value == pasted.value;
-                answer.explain_way(&way, &attempts, self.open(keys, &value)?.err(), is_as_given);
+                answer.explain_match(&found, &attempts, self.open(keys, &value)?.err());
                 return Ok(answer);
             }
         }
@@ -103,6 +107,18 @@ impl Why {
             None => answer.explain_text(text, &pasted.value),
         }
         Ok(answer)
+    }
+
+    /// Takes the value out of the text. If there are several cookies of one name, the first one that
+    /// opens counts.
+    fn pasted(&self, keys: &OpeningKeys, text: &str, names: &[&str]) -> Result<Pasted, Failure> {
+        let all = Pasted::all(text, names);
+        for pasted in &all {
+            if self.open(keys, &pasted.value)?.is_ok() {
+                return Ok(pasted.clone());
+            }
+        }
+        Ok(all.into_iter().next().unwrap_or_default())
     }
 
     fn names(&self) -> Vec<&str> {

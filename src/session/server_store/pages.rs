@@ -2,8 +2,9 @@
 
 use crate::backend::{Entry, Key};
 
+use super::super::rows::RowState;
+use super::super::{Error, Refusal, StoredSession};
 use super::ServerStore;
-use crate::session::{Error, Lookup, Refusal, StoredSession};
 
 /// One page of the live sessions of a [`ServerStore`].
 #[derive(Clone, Debug, Default)]
@@ -20,26 +21,14 @@ pub struct StoredPage {
     pub skipped: Vec<Error>,
 }
 
-impl StoredPage {
-    /// Adds what was found under a key. A session that has ended since the backend listed it is not
-    /// in the page.
-    fn add(&mut self, key: Key, found: Lookup<StoredSession>) {
-        match found {
-            Lookup::Found(session) => self.sessions.push(session),
-            Lookup::Refused(refusal @ (Refusal::NotValid | Refusal::TooLong)) => {
-                self.refused.push((key, refusal));
-            }
-            Lookup::Refused(_) => {}
-        }
-    }
-}
-
 impl ServerStore {
     /// Returns the live sessions of at most `limit` rows after the key `after`, whatever their owner.
     /// For operators: to count sessions, or to end those that a condition selects.
     ///
-    /// A session that begins, ends or is renewed during the listing may or may not be in a page. A
-    /// row that is not a session of this store is in [`refused`](StoredPage::refused).
+    /// A session that begins, ends or is renewed during the listing may or may not be in a page, so
+    /// repeat the listing until it finds nothing more to end. A page may be empty and have a next one,
+    /// since ended sessions leave rows for a while. A row that is not a session of this store is in
+    /// [`refused`](StoredPage::refused). Each session takes one request to the server.
     ///
     /// ```
     /// # use silverback::{backend::Memory, codec::{Codecs, KeyPairs}};
@@ -89,9 +78,29 @@ impl ServerStore {
             ..StoredPage::default()
         };
         for Entry { key, .. } in listed.entries {
-            let found = self.find(&key).await?;
-            page.add(key, found);
+            match self.look_at(&key).await? {
+                Ok(session) => page.sessions.push(session),
+                Err(refusal @ (Refusal::NotValid | Refusal::TooLong)) => {
+                    page.refused.push((key, refusal));
+                }
+                // It has ended since the backend listed it.
+                Err(_) => {}
+            }
         }
         Ok(page)
+    }
+
+    /// Finds the session under a key, and logs no refusal: each row of another store would be logged
+    /// again with each listing.
+    async fn look_at(&self, key: &Key) -> Result<Result<StoredSession, Refusal>, Error> {
+        let store = &self.0;
+        let row = match store.rows.look_up(key).await {
+            Ok(RowState::Live(row)) => store.judge(*row),
+            Ok(RowState::Missing | RowState::Ended | RowState::Moved(..)) => Err(Refusal::Gone),
+            Ok(RowState::Refused(refusal)) => Err(refusal),
+            Err(error) if error.is_too_large() => Err(Refusal::TooLong),
+            Err(error) => return Err(error),
+        };
+        Ok(row.map(|row| StoredSession::new(store.rows.format.public_id(key), row)))
     }
 }

@@ -1,5 +1,5 @@
 -- Replaces the row that was seen. The new one has the mark ARGV[4], ARGV[5] milliseconds left, and
--- the rest ARGV[6]. A row that loses its owner stays on the owner's list until it expires.
+-- the rest ARGV[6]. A row that loses its owner stays on the owner's list until it has expired.
 local row, answer = seen_row()
 if not row then
   return answer
