@@ -43,6 +43,8 @@ pub(super) struct State {
     cookie_end: Option<UnixTime>,
     /// The cookies of that name that the client sent.
     request_cookie: RequestCookie,
+    /// True if the client sent a cookie under the store's second name.
+    has_other_cookie: bool,
     /// True if the client may have a good cookie that was not in this request. Then this request
     /// sets and removes no cookie in its place, and only a login is saved.
     leaves_cookie: bool,
@@ -155,6 +157,7 @@ impl State {
             cookie_life: setup.cookie_life.clone(),
             cookie_end: None,
             request_cookie,
+            has_other_cookie: false,
             leaves_cookie: false,
             is_passive: false,
             has_ended: false,
@@ -194,6 +197,20 @@ impl State {
 
     pub(super) fn request_cookie(&self) -> RequestCookie {
         self.request_cookie
+    }
+
+    /// Returns whether the client sent a cookie under the store's second name. The next Set-Cookie
+    /// removes it.
+    pub(super) fn has_other_cookie(&self) -> bool {
+        self.has_other_cookie
+    }
+
+    /// Notes that the client sent a cookie under the store's second name.
+    pub(super) fn with_other_cookie(self) -> Self {
+        State {
+            has_other_cookie: true,
+            ..self
+        }
     }
 
     /// Makes this request not count as use of the session.

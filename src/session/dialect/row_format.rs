@@ -19,6 +19,9 @@ pub(in super::super) trait RowFormat: Send + Sync + 'static {
     /// Reads an ID from a cookie's value. An error means that a server or the system failed.
     fn open_id(&self, cookie: &str, now: UnixTime) -> Result<Result<OpenedId, Refusal>, Error>;
 
+    /// Returns whether the bytes can be an ID of this dialect.
+    fn is_id(&self, id: &Id) -> bool;
+
     /// Returns the key of the row of that ID.
     fn key(&self, id: &Id) -> Result<Key, Error>;
 

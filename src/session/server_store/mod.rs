@@ -9,9 +9,11 @@
 //! | `shared_writes.rs` | saves of one session that are written together |
 //! | `owners.rs` | an owner's sessions: listing them, logging in, and ending others |
 //! | `limit.rs` | the rule that ends sessions beyond an owner's limit |
+//! | `migration.rs` | the operations on single rows that a move between stores needs |
 
 mod limit;
 mod loads;
+mod migration;
 mod owners;
 mod row_locks;
 mod saves;
@@ -38,6 +40,8 @@ use super::setup::Setup;
 use super::store::{IdChange, Loaded, RowRef, SaveRequest, SaveResult, Storage};
 use super::{Dialect, Error, Lookup, Refusal, SessionId, StoredSession};
 use row_locks::RowLocks;
+
+pub(super) use migration::{KeyState, Target};
 
 /// Stores each session in a [`Backend`]. The cookie holds only a random ID, sealed by a codec.
 ///
@@ -443,8 +447,8 @@ impl Storage for ServerStore {
         Ok(row.filter(is_same).map(|row| row.data))
     }
 
-    fn public_id(&self, key: &Key) -> Option<SessionId> {
-        Some(self.0.rows.format.public_id(key))
+    fn public_id(&self, row_ref: &RowRef) -> Option<SessionId> {
+        Some(self.0.rows.format.public_id(&row_ref.key))
     }
 
     async fn end(&self, row_ref: &RowRef) -> Result<bool, Error> {
