@@ -6,6 +6,7 @@
 //! | choose where sessions are kept | [`stores`] |
 //! | make keys and give them to a service | [`keys`] |
 //! | replace a key, or drop one that has leaked | [`rotation`] |
+//! | move sessions to another store, without a logout | [`moving_stores`] |
 //! | run behind a proxy or a CDN | [`proxies`] |
 //! | test an application, or a backend of your own | [`testing`] |
 //! | know what is protected, and what remains yours | [`security`] |
@@ -31,6 +32,9 @@ pub mod from_tower_sessions {}
 
 #[doc = include_str!("keys.md")]
 pub mod keys {}
+
+#[doc = include_str!("moving_stores.md")]
+pub mod moving_stores {}
 
 #[doc = include_str!("proxies.md")]
 pub mod proxies {}

@@ -1,0 +1,346 @@
+//! Two requests of one session, in two processes, in every order of their calls to the backends.
+
+use silverback::session::testing::Jar;
+use silverback::session::{Error, MigrationStage, Session};
+
+use super::stepping::{Stepped, at_once};
+use super::{Kind, MOVE, PREPARE, Process, Sight, Site, count, is_open, request, sight};
+
+type Answer = (Result<(), Error>, Jar);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Act {
+    Count,
+    Logout,
+    Renew,
+    Login,
+    EndOthers,
+    /// The program copies the session, or moves it.
+    Copies,
+    Moves,
+}
+
+impl Act {
+    fn handle(self, session: &Session) -> Result<(), Error> {
+        match self {
+            Act::Count | Act::Copies | Act::Moves => count(session),
+            Act::Logout => session.end(),
+            Act::Renew => {
+                count(session)?;
+                session.renew()
+            }
+            Act::Login => session.login("bonobo"),
+            Act::EndOthers => {
+                count(session)?;
+                session.end_others()
+            }
+        }
+    }
+
+    fn counts(self) -> bool {
+        matches!(self, Act::Count | Act::Renew | Act::EndOthers)
+    }
+}
+
+/// One of the two requests.
+#[derive(Clone, Copy, Debug)]
+struct Actor {
+    process: Process,
+    act: Act,
+}
+
+impl Actor {
+    async fn run(self, site: Site, jar: Jar) -> Answer {
+        if !matches!(self.act, Act::Copies | Act::Moves) {
+            return request(site.process(self.process), &jar, |session| {
+                self.act.handle(session)
+            })
+            .await;
+        }
+        let scan = site.old.scan().expect("it lists its records");
+        let done = async {
+            for entry in scan.page(None, 10).await.unwrap().entries {
+                match self.act {
+                    Act::Copies => site.migrating().copy(&entry.key).await?,
+                    _ => site.migrating().move_session(&entry.key).await?,
+                };
+            }
+            Ok(())
+        };
+        (done.await, jar)
+    }
+}
+
+/// The result of one order.
+struct Run {
+    site: Site,
+    before: Jar,
+    answers: [Answer; 2],
+}
+
+/// Runs two requests in every order in which their process is changed at most three times, and
+/// returns the number of orders: one makes some calls, the other makes some, the first makes all
+/// that are left, and then the other.
+fn in_every_order(kind: Kind, begins: Process, actors: [Actor; 2], check: impl Fn(&Run)) -> usize {
+    let mut orders = 0;
+    for is_swapped in [false, true] {
+        for first_steps in 0.. {
+            let mut is_done = false;
+            for second_steps in 0.. {
+                let (run, done) = in_order(
+                    kind,
+                    begins,
+                    actors,
+                    is_swapped,
+                    [first_steps, second_steps],
+                );
+                check(&run);
+                orders += 1;
+                is_done = done[0];
+                if done[0] || done[1] {
+                    break;
+                }
+            }
+            if is_done {
+                break;
+            }
+        }
+    }
+    orders
+}
+
+/// Runs two requests in one order. Also returns which of them ended within its steps.
+fn in_order(
+    kind: Kind,
+    begins: Process,
+    actors: [Actor; 2],
+    is_swapped: bool,
+    steps: [usize; 2],
+) -> (Run, [bool; 2]) {
+    let site = Site::new(kind);
+    let before = at_once(site.jar(begins, Some("ape")));
+    let stepping = site.stepping();
+    let mut requests =
+        actors.map(|actor| Stepped::new(actor.run(stepping.clone(), before.clone())));
+    let places = if is_swapped { [1, 0] } else { [0, 1] };
+    let mut done = [false; 2];
+    for (turn, place) in places.into_iter().enumerate() {
+        for _ in 0..steps[turn] {
+            requests[place].step();
+        }
+        done[turn] = requests[place].is_done();
+    }
+    for place in places {
+        requests[place].run();
+    }
+    let answers = requests.map(|request| request.result.expect("it has ended"));
+    let run = Run {
+        site,
+        before,
+        answers,
+    };
+    (run, done)
+}
+
+fn pairs_of(acts: [Act; 2]) -> impl Iterator<Item = [Actor; 2]> {
+    let processes = [
+        [PREPARE, PREPARE],
+        [PREPARE, MOVE],
+        [MOVE, PREPARE],
+        [MOVE, MOVE],
+    ];
+    processes.into_iter().map(move |processes| {
+        [0, 1].map(|place| Actor {
+            process: processes[place],
+            act: acts[place],
+        })
+    })
+}
+
+/// Returns what each of the jars sees, in a process that moves sessions and in one that does not.
+fn sights(run: &Run) -> Vec<Sight> {
+    let [(_, one), (_, other)] = &run.answers;
+    let jars = [&run.before, one, other];
+    let of = |jar: &Jar| [PREPARE, MOVE].map(|at| at_once(sight(run.site.process(at), jar)));
+    jars.into_iter().flat_map(of).collect()
+}
+
+/// The kinds of moves between rows. Other keys and other names behave alike.
+fn in_rows() -> impl Iterator<Item = Kind> {
+    [Kind::Server, Kind::Scs, Kind::CookieName].into_iter()
+}
+
+#[test]
+fn no_update_is_lost() {
+    let mut orders = 0;
+    for kind in in_rows() {
+        for acts in [
+            [Act::Count, Act::Count],
+            [Act::Count, Act::Renew],
+            [Act::Renew, Act::Renew],
+            [Act::Count, Act::Copies],
+            [Act::Count, Act::Moves],
+            [Act::Renew, Act::Moves],
+        ] {
+            for actors in pairs_of(acts) {
+                orders += in_every_order(kind, Process::OldAlone, actors, |run| {
+                    let counted = actors.iter().zip(&run.answers);
+                    let acknowledged = counted
+                        .filter(|(actor, (done, _))| actor.act.counts() && done.is_ok())
+                        .count();
+                    let seen = sights(run);
+                    let visits = 1 + u64::try_from(acknowledged).unwrap();
+                    let expected = Sight::Visits(visits, Some("ape".to_owned()));
+                    // Rows of scs have no tombstones: a request of another process whose session is
+                    // renewed is gone, and its response is no error.
+                    let may_be_gone = kind == Kind::Scs && acts.contains(&Act::Renew);
+                    assert!(
+                        seen.contains(&expected) || may_be_gone,
+                        "{kind:?} {actors:?}: {visits} visits are acknowledged: {seen:?}"
+                    );
+                    assert!(seen.iter().any(is_open), "{kind:?} {actors:?}: {seen:?}");
+                });
+            }
+        }
+    }
+    println!("{orders} orders");
+    assert!(orders > 2_000, "only {orders} orders");
+}
+
+#[test]
+fn a_logout_is_final_in_both_stores() {
+    let mut orders = 0;
+    for kind in in_rows() {
+        for end in [Act::Logout, Act::Login] {
+            for other in [Act::Count, Act::Renew, Act::Copies, Act::Moves, Act::Logout] {
+                for actors in pairs_of([end, other]) {
+                    orders += in_every_order(kind, Process::OldAlone, actors, |run| {
+                        let [(done, _), (_, other_jar)] = &run.answers;
+                        done.as_ref().unwrap();
+                        // The cookie of a renewal may arrive after the logout: it opens nothing.
+                        for jar in [&run.before, other_jar] {
+                            for process in [PREPARE, MOVE, Process::NewAlone, Process::OldAlone] {
+                                let seen = at_once(sight(run.site.process(process), jar));
+                                // A process that does not know of renewals in the other cannot
+                                // follow them: rows of scs have no tombstones.
+                                let may_stay = kind == Kind::Scs && other == Act::Renew;
+                                assert!(
+                                    !is_open(&seen) || may_stay,
+                                    "{kind:?} {actors:?} {process:?}: {seen:?}"
+                                );
+                            }
+                        }
+                    });
+                }
+            }
+        }
+    }
+    println!("{orders} orders");
+    assert!(orders > 2_000, "only {orders} orders");
+}
+
+/// One of two requests ends all other sessions of the owner, and another session moves.
+#[test]
+fn a_revocation_ends_sessions_that_move() {
+    let mut orders = 0;
+    for kind in [Kind::Server, Kind::Keys] {
+        for process in [PREPARE, MOVE] {
+            for act in [Act::Count, Act::Moves, Act::Copies] {
+                let mover = Actor { process: MOVE, act };
+                orders += revoked_in_every_order(kind, process, mover);
+            }
+        }
+    }
+    println!("{orders} orders");
+    assert!(orders > 500, "only {orders} orders");
+}
+
+fn revoked_in_every_order(kind: Kind, process: Process, mover: Actor) -> usize {
+    let Process::At(stage) = process else {
+        return 0;
+    };
+    let mut orders = 0;
+    for mask in (0_u32..1 << 12).step_by(7) {
+        let site = Site::new(kind);
+        let jar = at_once(site.jar(Process::OldAlone, Some("ape")));
+        let stepping = site.stepping();
+        let revoker = stepping.migrating().stage(stage);
+        let mut revokes = Stepped::new(async move { revoker.end_all("ape").await });
+        let mut moves = Stepped::new(mover.run(stepping, jar.clone()));
+        for bit in 0..12 {
+            match mask >> bit & 1 {
+                0 => moves.step(),
+                _ => revokes.step(),
+            }
+        }
+        moves.run();
+        revokes.run();
+        revokes.result.unwrap().unwrap();
+        let after = moves.result.unwrap().1;
+        for jar in [&jar, &after] {
+            for process in [PREPARE, MOVE, Process::NewAlone] {
+                let seen = at_once(sight(site.process(process), jar));
+                assert!(
+                    !is_open(&seen),
+                    "{kind:?} {mover:?} {mask:b} {process:?}: {seen:?}"
+                );
+            }
+        }
+        orders += 1;
+    }
+    orders
+}
+
+/// The way back has the same stages, and the same laws.
+#[test]
+fn sessions_move_back() {
+    let mut orders = 0;
+    let back = Process::Back(MigrationStage::Move);
+    for kind in [Kind::Server, Kind::Keys, Kind::CookieName] {
+        for processes in [[back, back], [PREPARE, back], [back, PREPARE]] {
+            let actors = processes.map(|process| Actor {
+                process,
+                act: Act::Count,
+            });
+            orders += in_every_order(kind, MOVE, actors, |run| {
+                let [(one, _), (other, other_jar)] = &run.answers;
+                assert!(one.is_ok() && other.is_ok());
+                let jar = match other_jar.cookie() == run.before.cookie() {
+                    true => &run.answers[0].1,
+                    false => other_jar,
+                };
+                let (done, jar) = at_once(request(run.site.process(back), jar, count));
+                done.unwrap();
+                let expected = Sight::Visits(4, Some("ape".to_owned()));
+                let seen = at_once(sight(run.site.process(Process::OldAlone), &jar));
+                assert_eq!(seen, expected, "{kind:?} {actors:?}");
+            });
+        }
+    }
+    println!("{orders} orders");
+    assert!(orders > 300, "only {orders} orders");
+}
+
+/// The request that ends the owner's other sessions keeps its own, wherever it is.
+#[test]
+fn a_session_that_ends_others_stays() {
+    for kind in in_rows().filter(|kind| *kind != Kind::Scs) {
+        for process in [PREPARE, MOVE] {
+            let site = Site::new(kind);
+            let other = at_once(site.jar(Process::OldAlone, Some("ape")));
+            let moved = at_once(site.jar(MOVE, Some("ape")));
+            let jar = at_once(site.jar(Process::OldAlone, Some("ape")));
+            let act = Act::EndOthers;
+            let (done, jar) = at_once(request(site.process(process), &jar, |session| {
+                act.handle(session)
+            }));
+            done.unwrap();
+            let own = at_once(sight(site.process(process), &jar));
+            assert_eq!(own, Sight::Visits(2, Some("ape".to_owned())), "{kind:?}");
+            for jar in [other, moved] {
+                let seen = at_once(sight(site.process(process), &jar));
+                assert!(!is_open(&seen), "{kind:?} {process:?}: {seen:?}");
+            }
+        }
+    }
+}
