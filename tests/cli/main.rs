@@ -20,6 +20,7 @@ mod go_rows_in_redis;
 mod go_servers;
 #[cfg(feature = "sqlite")]
 mod go_sessions;
+mod migrate;
 #[cfg(unix)]
 mod other_users;
 mod program;

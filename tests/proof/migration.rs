@@ -340,7 +340,7 @@ async fn serve(stores: Stores, mut jars: Vec<Jar>) {
     let mut dice = Dice::new();
     loop {
         let number = dice.roll(jars.len());
-        let act = if dice.roll(60) == 0 { "end" } else { "count" };
+        let act = if dice.roll(20) == 0 { "end" } else { "count" };
         println!("try {number} {act}");
         let sessions = jars[number].sessions(stores.clone());
         let done: Result<(), Error> = async {

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use silverback::backend::Key;
-use silverback::session::{Error, Lookup, Migrating, ServerStore, Transfer};
-use tokio::task::JoinSet;
+use silverback::session::{Migrating, Refusal, ServerStore, Transfer};
 
 use super::super::failure::{Failure, report};
 use super::super::settings::{CipherName, Keys, SealingHash, from_environment};
@@ -15,18 +13,13 @@ use super::checkpoint::Checkpoint;
 use super::dialect::DialectName;
 use super::keys::KeyForm;
 use super::migrate_progress::Progress;
+use super::migrate_tasks::{Migrated, PAGE, Task, run_all, settle_all};
 use super::skipped::report_skipped;
 use super::store::{SerializerName, Service, StoreArguments, reason};
 
 /// The variables with the URLs, used if no option gives them.
 const FROM_VARIABLE: &str = "SILVERBACK_FROM";
 const TO_VARIABLE: &str = "SILVERBACK_TO";
-
-/// The number of records that are requested at once.
-const PAGE: usize = 1_000;
-
-/// The number of records that are copied at the same time.
-const CONCURRENT: usize = 16;
 
 /// Copy or move all sessions of a store to another store.
 ///
@@ -39,7 +32,8 @@ const CONCURRENT: usize = 16;
 /// store has changed itself, and never restores one that has ended there.
 ///
 /// Without --move, the old store stays as it is. Use this for a rehearsal, or while no service
-/// runs. With --move, a record ends in the old store once its copy is there. Services may run at
+/// runs; but not once services use the new store alone: a minute after a session has ended there,
+/// nothing shows that it has. With --move, a record ends in the old store once its copy is there. Services may run at
 /// the same time if all of them use `Migrating` for these two stores: nothing is lost.
 ///
 /// The command prints how many sessions were
@@ -167,9 +161,6 @@ struct Counts {
     failed: usize,
 }
 
-/// The result for one record.
-type Migrated = (Key, Result<Transfer, Error>);
-
 impl Migrate {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         if self.to_dialect != DialectName::Native {
@@ -246,12 +237,12 @@ impl Migrate {
             progress.suspend(|| report_skipped(&page.skipped));
             counts.failed += page.skipped.len();
             let keys = page.entries.into_iter().map(|entry| entry.key);
-            self.migrate_page(keys, &stores, old, new, |migrated| {
+            let note = |migrated| {
                 counts.note(migrated, form, &progress)?;
                 progress.advance();
                 Ok(())
-            })
-            .await?;
+            };
+            run_all(self.task(), keys, &stores, (old, new), note).await?;
             after = page.next;
             match &after {
                 Some(key) => checkpoint.note(key)?,
@@ -259,41 +250,20 @@ impl Migrate {
             }
         }
         progress.finish();
+        if self.moves {
+            settle_all(&stores, (old, new)).await?;
+        }
         checkpoint.remove()?;
         Ok(counts)
     }
 
-    /// Migrates the records of one page, several at the same time.
-    async fn migrate_page(
-        &self,
-        keys: impl Iterator<Item = Key>,
-        stores: &Migrating,
-        old: &ServerStore,
-        new: &ServerStore,
-        mut note: impl FnMut(Migrated) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
-        let (moves, dry_run) = (self.moves, self.dry_run);
-        let mut tasks = JoinSet::new();
-        for key in keys {
-            if tasks.len() >= CONCURRENT
-                && let Some(migrated) = tasks.join_next().await
-            {
-                note(migrated.map_err(Failure::usage)?)?;
-            }
-            let (stores, old, new) = (stores.clone(), old.clone(), new.clone());
-            tasks.spawn(async move {
-                let result = match (dry_run, moves) {
-                    (true, _) => preview(&key, &old, &new).await,
-                    (false, true) => stores.move_session(&key).await,
-                    (false, false) => stores.copy(&key).await,
-                };
-                (key, result)
-            });
+    /// Returns what to do with each record.
+    fn task(&self) -> Task {
+        match (self.dry_run, self.moves) {
+            (true, _) => Task::Preview,
+            (false, true) => Task::Move,
+            (false, false) => Task::Copy,
         }
-        while let Some(migrated) = tasks.join_next().await {
-            note(migrated.map_err(Failure::usage)?)?;
-        }
-        Ok(())
     }
 
     fn print(&self, counts: Counts) -> Result<(), Failure> {
@@ -317,22 +287,6 @@ impl Migrate {
         }
         Ok(())
     }
-}
-
-/// Returns what a run would do with a record. Every session that the new store has counts as the
-/// same, since its copy may have become older.
-async fn preview(key: &Key, old: &ServerStore, new: &ServerStore) -> Result<Transfer, Error> {
-    let session = match old.find(key).await? {
-        Lookup::Found(session) => session,
-        Lookup::Refused(refusal) => return Ok(Transfer::Refused(refusal)),
-    };
-    let Ok(new_key) = Key::new(session.id().as_str()) else {
-        return Ok(Transfer::Ended);
-    };
-    Ok(match new.find(&new_key).await? {
-        Lookup::Found(_) => Transfer::Same,
-        Lookup::Refused(_) => Transfer::Done,
-    })
 }
 
 impl Counts {
@@ -367,9 +321,7 @@ impl Counts {
 }
 
 /// Returns whether a refusal means that the session has ended, and not that it cannot be read.
-fn refusal_is_end(refusal: silverback::session::Refusal) -> bool {
-    use silverback::session::Refusal;
-
+fn refusal_is_end(refusal: Refusal) -> bool {
     matches!(
         refusal,
         Refusal::Gone | Refusal::Expired | Refusal::Idle | Refusal::Moved | Refusal::Revoked

@@ -8,7 +8,7 @@
 //! | `keys.rs` | the KEY arguments, and the search for the records that they name |
 //! | `skipped.rs` | reports about records that could not be read |
 //! | `list.rs`, `show.rs`, `end.rs`, `remove.rs`, `purge.rs`, `migrate.rs` | one command each |
-//! | `checkpoint.rs`, `migrate_progress.rs` | the place that a migration has reached, and its display |
+//! | `migrate_tasks.rs`, `checkpoint.rs`, `migrate_progress.rs` | the work of a migration, the place that it has reached, and its display |
 
 mod checkpoint;
 mod dialect;
@@ -17,6 +17,7 @@ mod keys;
 mod list;
 mod migrate;
 mod migrate_progress;
+mod migrate_tasks;
 mod purge;
 mod remove;
 mod show;

@@ -27,6 +27,7 @@ use super::super::store::{
     IdChange, Loaded, LoadedSession, RowRef, SaveRequest, SaveResult, Storage,
 };
 use super::super::{CookieStore, Error, Lifetime, Refusal};
+use super::home::is_same_login;
 use super::{MigrationStage, Parts};
 
 /// The most conflicts with concurrent moves that one save resolves.
@@ -119,7 +120,7 @@ impl Parts {
                 }
                 KeyState::Missing => self.move_cookie(old, &row_ref, &save, &dropped).await?,
                 KeyState::Replaced(to, _) => {
-                    let save = redirected(save, &row_ref, to);
+                    let save = self.redirected(save, &row_ref, to).await?;
                     return Ok(self.noted(self.new.save(save, dropped).await?, false));
                 }
                 _ if matches!(save.id_change, IdChange::Replaced { .. }) => {
@@ -133,6 +134,39 @@ impl Parts {
             }
         }
         Err(Error::conflict())
+    }
+
+    /// Returns the save of a session that another request has moved to the new store, where its
+    /// login has a number. A login ends what is there, and begins a session of its own.
+    async fn redirected(
+        &self,
+        mut save: SaveRequest,
+        seen: &RowRef,
+        to: Successor,
+    ) -> Result<SaveRequest, Error> {
+        let is_login = matches!(save.id_change, IdChange::Replaced { .. });
+        let (key, state) = self.new.follow(&to.key, false).await?;
+        let login = match state {
+            KeyState::Live(row) => row.row_ref.login,
+            _ if is_login => None,
+            _ => return Err(Error::gone()),
+        };
+        if !is_login && !is_same_login(login.as_ref(), seen.login.as_ref()) {
+            return Err(Error::gone());
+        }
+        if !is_login {
+            let begun = login.as_ref().and_then(|login| login.begun.clone());
+            save.data = save.data.begun(begun.as_ref());
+        }
+        save.row_ref = Some(Arc::new(RowRef {
+            id: seen.id.clone().filter(|_| key == seen.key),
+            key,
+            revision: None,
+            login,
+            in_old: false,
+            ..seen.clone()
+        }));
+        Ok(save)
     }
 
     async fn spent_state(&self, row_ref: &RowRef) -> Result<KeyState, Error> {
@@ -263,18 +297,6 @@ fn created(save: &SaveRequest, id: Option<Id>) -> SaveRequest {
         id,
         ..save.clone()
     }
-}
-
-/// Returns the save of a session that another request has moved to the new store.
-fn redirected(mut save: SaveRequest, seen: &RowRef, to: Successor) -> SaveRequest {
-    save.row_ref = Some(Arc::new(RowRef {
-        id: seen.id.clone().filter(|_| to.key == seen.key),
-        key: to.key,
-        revision: None,
-        in_old: false,
-        ..seen.clone()
-    }));
-    save
 }
 
 /// Returns the ID in the new store of the session in a cookie. It is as secret as the cookie.

@@ -31,7 +31,8 @@
 //! session, and no stale row opens one.
 //!
 //! Rows of Go packages have no tombstones. There the commit removes the old row, and a copy without
-//! an old row is the home. Therefore a logout takes the key in the new store first.
+//! an old row is the home. Therefore a logout takes the key in the new store first. It does so for
+//! all dialects: the new store alone, after the last stage, opens copies too.
 //!
 //! A session in a cookie has no old row. Its *spent* mark, a tombstone in the new store under a key
 //! that the cookie's text determines, is the commit (`cookies.rs`).
@@ -39,6 +40,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `mod.rs` | [`Migrating`], its stages, and the calls for operators |
+//! | `stage.rs` | the stages, and the kinds of old stores |
 //! | `home.rs` | the store that decides about a session |
 //! | `relocation.rs` | copying and moving one row |
 //! | `rows.rs` | loads, saves and ends of sessions that were in a server |
@@ -49,6 +51,7 @@ mod cookies;
 mod home;
 mod relocation;
 mod rows;
+mod stage;
 mod transfer;
 
 use std::fmt;
@@ -67,54 +70,8 @@ use super::setup::Setup;
 use super::store::{Loaded, RowRef, SaveRequest, SaveResult, Storage};
 use super::{CookieStore, Error, ServerStore, SessionId, StoredSession};
 
+pub use stage::{MigrationStage, OldStore};
 pub use transfer::Transfer;
-
-/// The stage of a [`Migrating`] store.
-///
-/// Deploy the stages one after the other. At each moment, the processes of a fleet may be at one
-/// stage or at two neighbours of this list:
-///
-/// 1. the old store alone
-/// 2. [`Prepare`](MigrationStage::Prepare)
-/// 3. [`Move`](MigrationStage::Move)
-/// 4. [`Done`](MigrationStage::Done), or the new store alone
-///
-/// Every step can be taken back. See [`Migrating`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum MigrationStage {
-    /// Sessions of both stores open, and are saved where they are. New sessions begin in the old
-    /// store.
-    #[default]
-    Prepare,
-    /// Sessions of both stores open. New sessions begin in the new store, and a session of the old
-    /// store moves there when it is saved next.
-    Move,
-    /// Only sessions of the new store open.
-    Done,
-}
-
-/// The store that sessions move away from: a [`ServerStore`] or a [`CookieStore`].
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum OldStore {
-    /// Sessions in a server.
-    Server(ServerStore),
-    /// Sessions in cookies.
-    Cookie(CookieStore),
-}
-
-impl From<ServerStore> for OldStore {
-    fn from(store: ServerStore) -> Self {
-        OldStore::Server(store)
-    }
-}
-
-impl From<CookieStore> for OldStore {
-    fn from(store: CookieStore) -> Self {
-        OldStore::Cookie(store)
-    }
-}
 
 /// Moves the sessions of a running site from one store to another, without a logout: to another
 /// server, from a Go package's dialect to the native one, to other keys or another cookie name, or
@@ -156,7 +113,8 @@ impl From<CookieStore> for OldStore {
 /// - Two neighbours of this table may run side by side in a fleet, for as long as you like. Other
 ///   pairs may not.
 /// - Deploy `Done` when the old store is empty and no client has an old cookie. Visits move sessions
-///   one by one; `silverback sessions migrate --move` moves all others. If the cookie changes (its
+///   one by one; `silverback sessions migrate --move` moves all others, and [settles](Migrating::settle_copy)
+///   what is left. If the cookie changes (its
 ///   name, keys or dialect), also wait for the lifetime of a session: a client gets its new cookie
 ///   with the first save or touch.
 /// - To go back from `Move` to the old store, deploy `Prepare`, then
@@ -392,15 +350,6 @@ impl Parts {
         let begins_in_old = self.stage == MigrationStage::Prepare;
         saved.is_for_other = self.other.is_some() && in_old != begins_in_old;
         saved
-    }
-}
-
-impl OldStore {
-    fn storage(&self) -> &dyn Storage {
-        match self {
-            OldStore::Server(old) => old,
-            OldStore::Cookie(old) => old,
-        }
     }
 }
 

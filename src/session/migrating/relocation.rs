@@ -132,7 +132,10 @@ impl Parts {
         let begun = self.begun_for(&new_key, login, &there, old, key).await?;
         let row = match old.state_of(key).await? {
             KeyState::Live(row) => row,
-            state => return Ok(CopyAttempt::Missing(state)),
+            state => {
+                self.discard_copy(old, &there, &state).await?;
+                return Ok(CopyAttempt::Missing(state));
+            }
         };
         let can_take = matches!(
             there,
@@ -168,6 +171,27 @@ impl Parts {
             return Ok(CopyAttempt::Again);
         }
         self.write(old, row, new_key, &target, begun).await
+    }
+
+    /// Removes a copy whose session has ended in the old store.
+    pub(super) async fn discard_copy(
+        &self,
+        old: &ServerStore,
+        there: &KeyState,
+        original: &KeyState,
+    ) -> Result<bool, Error> {
+        let KeyState::Live(copy) = there else {
+            return Ok(false);
+        };
+        let has_ended = match original {
+            KeyState::Live(_) | KeyState::MovedAway => false,
+            KeyState::Missing => old.has_tombstones(),
+            _ => true,
+        };
+        if has_ended {
+            self.new.discard(&copy.row_ref).await?;
+        }
+        Ok(has_ended)
     }
 
     async fn write(

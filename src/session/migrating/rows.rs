@@ -188,10 +188,9 @@ impl Parts {
         }
     }
 
-    /// Ends what is left in the new store of a row without a tombstone, which has got another ID.
+    /// Ends the copy in the new store of a row in the old store whose session has got another ID.
     async fn end_leftover(&self, old: &ServerStore, row_ref: &RowRef) {
         if row_ref.in_old
-            && !old.has_tombstones()
             && let Err(error) = self.take_new_key(old, row_ref).await
         {
             let cookie = self.setup.cookie.name();
@@ -222,7 +221,8 @@ impl Parts {
         let mut place = row_ref.clone();
         let mut has_ended = false;
         for _ in 0..MOST_MOVES {
-            if place.in_old && !old.has_tombstones() {
+            // First, because a row without a tombstone would leave its copy as the home.
+            if place.in_old {
                 has_ended |= self.take_new_key(old, &place).await?;
             }
             let store = if place.in_old { old } else { &self.new };

@@ -97,6 +97,58 @@ impl Migrating {
         self.transfer(key, true).await
     }
 
+    /// Settles what rehearsals and interrupted moves have left under a key of the new store: removes
+    /// a copy whose session has ended in the old store, and clears the mark of a copy whose session
+    /// has moved. Returns whether it did either. Call it for all keys, after all sessions have
+    /// moved, and before the stage [`Done`](super::MigrationStage::Done).
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use silverback::backend::Memory;
+    /// # use silverback::codec::{Codecs, KeyPairs};
+    /// use silverback::session::{Migrating, ServerStore, testing::Jar};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
+    /// # let old = ServerStore::new(codecs.clone(), Arc::new(Memory::new()))?;
+    /// # let new = ServerStore::new(codecs, Arc::new(Memory::new()))?;
+    /// # Jar::with(old.clone(), |session| session.login("ape")).await?;
+    /// let stores = Migrating::new(old.clone(), new.clone())?;
+    /// # let scan = old.backend().scan().ok_or("it cannot list its records")?;
+    /// # for entry in scan.page(None, 100).await?.entries { stores.move_session(&entry.key).await?; }
+    /// let scan = new.backend().scan().ok_or("it cannot list its records")?;
+    /// for entry in scan.page(None, 100).await?.entries {
+    ///     stores.settle_copy(&entry.key).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the errors of [`copy`](Migrating::copy).
+    pub async fn settle_copy(&self, new_key: &Key) -> Result<bool, Error> {
+        let parts = &self.0;
+        let Some(old) = parts.old_rows() else {
+            return Ok(false);
+        };
+        let there = parts.new.state_of(new_key).await?;
+        let copy = match &there {
+            KeyState::Live(copy) if copy.data.metadata.is_copy => copy,
+            _ => return Ok(false),
+        };
+        // The old key of a row without a tombstone cannot be computed, and such a row is the home.
+        if !old.has_tombstones() {
+            return Ok(false);
+        }
+        let original = old.state_of(new_key).await?;
+        if matches!(original, KeyState::MovedAway) {
+            parts.new.confirm(copy).await?;
+            return Ok(true);
+        }
+        parts.discard_copy(old, &there, &original).await
+    }
+
     async fn transfer(&self, key: &Key, ends_old: bool) -> Result<Transfer, Error> {
         let old = self.0.old_rows().ok_or_else(|| {
             Error::usage("only sessions of a server have keys: those in cookies move with a visit")

@@ -229,6 +229,14 @@ impl ServerStore {
         Ok(written.map(|revision| (revision, expiry)))
     }
 
+    /// Removes a row, if it is still as it was read.
+    pub(in super::super) async fn discard(&self, row_ref: &RowRef) -> Result<(), Error> {
+        if let Some(seen) = &row_ref.revision {
+            let _ = self.0.rows.backend.remove(&row_ref.key, seen).await?;
+        }
+        Ok(())
+    }
+
     /// Clears the mark of a copy, if the row is still as it was read.
     pub(in super::super) async fn confirm(&self, row: &LiveRow) -> Result<(), Error> {
         let rows = &self.0.rows;

@@ -142,14 +142,16 @@ fn in_order(
     (run, done)
 }
 
+/// Returns the requests in all pairs of neighbouring stages. The program copies and moves only
+/// while all processes know both stores.
 fn pairs_of(acts: [Act; 2]) -> impl Iterator<Item = [Actor; 2]> {
-    let processes = [
-        [PREPARE, PREPARE],
-        [PREPARE, MOVE],
-        [MOVE, PREPARE],
-        [MOVE, MOVE],
-    ];
-    processes.into_iter().map(move |processes| {
+    let transfers = acts
+        .iter()
+        .any(|act| matches!(act, Act::Copies | Act::Moves));
+    let with_old = [[Process::OldAlone, PREPARE], [PREPARE, Process::OldAlone]];
+    let both_known = [[PREPARE, MOVE], [MOVE, PREPARE], [MOVE, MOVE]];
+    let with_old = with_old.into_iter().filter(move |_| !transfers);
+    with_old.chain(both_known).map(move |processes| {
         [0, 1].map(|place| Actor {
             process: processes[place],
             act: acts[place],
@@ -343,4 +345,41 @@ fn a_session_that_ends_others_stays() {
             }
         }
     }
+}
+
+/// Sessions that are in cookies: the first save moves one, and the others follow it.
+#[test]
+fn concurrent_requests_move_one_session_out_of_a_cookie() {
+    let mut orders = 0;
+    for kind in [Kind::Cookie, Kind::RevocableCookie] {
+        for acts in [
+            [Act::Count, Act::Count],
+            [Act::Count, Act::Renew],
+            [Act::Count, Act::Logout],
+            [Act::Renew, Act::Logout],
+            [Act::Login, Act::Count],
+        ] {
+            let actors = acts.map(|act| Actor { process: MOVE, act });
+            orders += in_every_order(kind, Process::OldAlone, actors, |run| {
+                let counted = actors.iter().zip(&run.answers);
+                let counted =
+                    counted.filter(|(actor, (done, _))| actor.act.counts() && done.is_ok());
+                let visits = 1 + u64::try_from(counted.count()).unwrap();
+                let seen = sights(run);
+                let of_ape =
+                    |seen: &Sight| matches!(seen, Sight::Visits(_, Some(of)) if of == "ape");
+                if acts.contains(&Act::Logout) || acts.contains(&Act::Login) {
+                    assert!(!seen.iter().any(of_ape), "{kind:?} {acts:?}: {seen:?}");
+                } else {
+                    let expected = Sight::Visits(visits, Some("ape".to_owned()));
+                    assert!(
+                        seen.contains(&expected),
+                        "{kind:?} {acts:?} {visits}: {seen:?}"
+                    );
+                }
+            });
+        }
+    }
+    println!("{orders} orders");
+    assert!(orders > 300, "only {orders} orders");
 }

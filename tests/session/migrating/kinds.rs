@@ -1,12 +1,15 @@
 //! Each kind of move, from the old store alone to the new store alone.
 
+use std::sync::Arc;
+
 use silverback::codec::{HashKey, KeyPair};
 use silverback::session::testing::Jar;
-use silverback::session::{CookieStore, Migrating, MigrationStage, Session, Transfer};
+use silverback::session::{CookieStore, Error, Migrating, MigrationStage, Session, Transfer};
 
+use super::super::server::test_backend::TestBackend;
 use super::super::support::codecs;
 use super::stepping::at_once;
-use super::{Kind, MOVE, PREPARE, Process, Sight, Site, count, is_open, request, sight};
+use super::{KINDS, Kind, MOVE, PREPARE, Process, Sight, Site, count, is_open, request, sight};
 
 const DONE: Process = Process::At(MigrationStage::Done);
 
@@ -180,4 +183,39 @@ fn stores_that_cannot_keep_the_laws_are_refused() {
         error.is_usage() && error.to_string().contains("block key"),
         "{error}"
     );
+}
+
+/// A request of a session that was in the old store, while one of the servers does not answer.
+#[test]
+fn an_unavailable_store_is_an_error_and_never_an_empty_session() {
+    for kind in KINDS {
+        for is_new in [false, true] {
+            if kind == Kind::Cookie && !is_new {
+                continue; // there is no old server
+            }
+            let mut site = Site::new(kind);
+            let side = if is_new { &mut site.new } else { &mut site.old };
+            let server = TestBackend::new(side.clone());
+            *side = Arc::new(server.clone());
+            let jar = at_once(site.jar(Process::OldAlone, Some("ape")));
+            for process in [PREPARE, MOVE] {
+                server.is_down(true);
+                let handles: [fn(&Session) -> Result<(), Error>; 2] =
+                    [count, |session| session.end()];
+                for handle in handles {
+                    let (done, after) = at_once(request(site.process(process), &jar, handle));
+                    let error = done.unwrap_err();
+                    assert_eq!(
+                        error.status(),
+                        503,
+                        "{kind:?} {is_new} {process:?}: {error}"
+                    );
+                    assert_eq!(after.cookie(), jar.cookie());
+                }
+                server.is_down(false);
+                let seen = at_once(sight(site.process(process), &jar));
+                assert_eq!(seen, Sight::Visits(1, Some("ape".to_owned())), "{kind:?}");
+            }
+        }
+    }
 }
