@@ -25,6 +25,9 @@ const SESSIONS: usize = 12;
 /// The requests that a process serves at the same time.
 const CONCURRENT: usize = 6;
 
+/// The time for which ended sessions leave tombstones.
+const LONGEST_REQUEST: Duration = Duration::from_secs(5);
+
 const ROLE: &str = "SILVERBACK_PROOF_MIGRATION";
 const OLD_COOKIE: &str = "sid";
 const NEW_COOKIE: &str = "__Host-id";
@@ -77,7 +80,9 @@ impl Site {
         };
         let with = |dialect: Dialect, backend: Arc<dyn Backend>, name| {
             let cookie = CookieOptions::new().name(name).expect("a name");
-            let options = ServerOptions::new().cookie(cookie);
+            let options = ServerOptions::new()
+                .cookie(cookie)
+                .longest_request(LONGEST_REQUEST);
             ServerStore::with_options(dialect, backend, options).expect("a store")
         };
         let (old, dialect) = match self.is_scs {
@@ -201,9 +206,10 @@ pub(crate) fn loses_and_restores_nothing(of: &Move, folder: &Path) -> Result<Str
     let stores = site.open();
     let mut dice = Dice::new();
     let mut known: Vec<Known> = Vec::new();
+    let mut ended: Vec<Known> = Vec::new();
     let mut figures = Figures::default();
     for round in 0..*ROUNDS {
-        known.retain(|of| !of.end_tried);
+        ended.extend(known.extract_if(.., |of| of.end_tried));
         while known.len() < SESSIONS {
             known.push(Known::begin(&stores, &mut dice));
         }
@@ -218,6 +224,10 @@ pub(crate) fn loses_and_restores_nothing(of: &Move, folder: &Path) -> Result<Str
             check(&stores, of, &mut figures);
         }
     }
+    // Nothing opens an ended session when its tombstones have expired, either.
+    std::thread::sleep(LONGEST_REQUEST + Duration::from_secs(2));
+    let ended: Vec<Known> = ended.into_iter().filter(|of| of.end_acknowledged).collect();
+    ended.iter().for_each(|of| look(&stores, of, &mut figures));
     let Figures {
         kills,
         acknowledged,
@@ -283,10 +293,15 @@ fn killed(
     whole.map(str::to_owned).collect()
 }
 
-/// Looks at a session with each cookie that its client was sent, at both stages.
+/// Counts what was acknowledged, and looks at the session.
 fn check(stores: &Migrating, of: &Known, figures: &mut Figures) {
     figures.acknowledged += of.acknowledged;
     figures.ends += usize::from(of.end_acknowledged);
+    look(stores, of, figures);
+}
+
+/// Looks at a session with each cookie that its client was sent, at both stages.
+fn look(stores: &Migrating, of: &Known, figures: &mut Figures) {
     for stage in [MigrationStage::Prepare, MigrationStage::Move] {
         for jar in &of.jars {
             figures.checked += 1;
