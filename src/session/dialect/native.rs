@@ -1,5 +1,5 @@
-//! Silverback's own dialect. The cookie contains 32 random bytes, sealed. The key of the row is
-//! their hash. The row is sealed under separate keys, together with its key.
+//! Silverback's own dialect. The cookie contains 32 random bytes, sealed. (A session that was moved
+//! here from another dialect keeps the ID that it had there.) The key of the row is their hash. The row is sealed under separate keys, together with its key.
 //!
 //! A row before it is sealed:
 //!

@@ -23,6 +23,7 @@
 //! | a copy | the mark *moved* | new |
 //! | a copy, or nothing | a session | old |
 //! | a copy | ended, renewed, or nothing | none: the session has ended |
+//! | the mark *moved* | a copy | old: the session has moved back |
 //! | nothing | a copy | none |
 //!
 //! A crash after write 1 leaves a copy that opens nothing, until the next move replaces it. A crash
@@ -138,6 +139,8 @@ pub use transfer::Transfer;
 ///   opens as it was, until its limits: only a [revocable](CookieStore::revocable) store can end
 ///   those, all of an owner at once. At `Prepare`, concurrent saves overwrite each other as in a
 ///   `CookieStore`.
+/// - If the old backend has no owners, as those of Go packages, ending all sessions of an owner is an
+///   error until the stage [`Done`](MigrationStage::Done): the old sessions of an owner are unknown.
 /// - [`max_sessions`](super::ServerOptions::max_sessions) counts the sessions in each store
 ///   separately, and a session counts as begun when it moved.
 /// - A [renewal grace](super::ServerOptions::renewal_grace) ends when the session moves.
