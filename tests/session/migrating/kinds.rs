@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use silverback::backend::Memory;
 use silverback::codec::{HashKey, KeyPair};
 use silverback::session::testing::Jar;
 use silverback::session::{CookieStore, Error, Migrating, MigrationStage, Session, Transfer};
@@ -215,6 +216,52 @@ fn an_unavailable_store_is_an_error_and_never_an_empty_session() {
                 server.is_down(false);
                 let seen = at_once(sight(site.process(process), &jar));
                 assert_eq!(seen, Sight::Visits(1, Some("ape".to_owned())), "{kind:?}");
+            }
+        }
+    }
+}
+
+/// The mark of a row that has moved expires when the row would have expired. A session that is used
+/// lasts longer.
+#[test]
+fn a_session_that_was_saved_after_its_move_needs_no_mark_in_the_old_store() {
+    for kind in [Kind::Server, Kind::Keys, Kind::CookieName] {
+        let mut site = Site::new(kind);
+        let jar = at_once(site.jar(Process::OldAlone, Some("ape")));
+        let (done, jar) = at_once(request(site.process(MOVE), &jar, count));
+        done.unwrap();
+        site.old = Arc::new(Memory::new());
+        for process in [PREPARE, MOVE, Process::NewAlone] {
+            let seen = at_once(sight(site.process(process), &jar));
+            let expected = Sight::Visits(2, Some("ape".to_owned()));
+            assert_eq!(seen, expected, "{kind:?} {process:?}");
+        }
+    }
+}
+
+/// A request loads a session in the old store. Another one renews it there, and a third one moves it.
+#[test]
+fn a_late_request_follows_a_session_that_was_renewed_and_moved() {
+    for kind in [Kind::Server, Kind::CookieName] {
+        for ends in [false, true] {
+            let site = Site::new(kind);
+            let jar = at_once(site.jar(Process::OldAlone, Some("ape")));
+            let late = jar.sessions(site.process(PREPARE));
+            let session = at_once(late.session()).unwrap();
+            let renew = |session: &Session| session.renew();
+            let (done, jar) = at_once(request(site.process(PREPARE), &jar, renew));
+            done.unwrap();
+            let (done, jar) = at_once(request(site.process(MOVE), &jar, count));
+            done.unwrap();
+            match ends {
+                true => session.end().unwrap(),
+                false => count(&session).unwrap(),
+            }
+            at_once(late.finish()).unwrap();
+            let seen = at_once(sight(site.process(MOVE), &jar));
+            match ends {
+                true => assert!(!is_open(&seen), "{kind:?}: {seen:?}"),
+                false => assert_eq!(seen, Sight::Visits(3, Some("ape".to_owned()))),
             }
         }
     }
