@@ -429,6 +429,7 @@ fn killed_migration(of: &'static migration::Move) -> Trial {
                 eprintln!("{label}: {said}");
                 Ok(Completion::Completed)
             }
+            Err(why) if of.name.starts_with("postgres") => missing_server("postgres", &why),
             Err(why) => missing_server("redis", &why),
         }
     })

@@ -17,7 +17,7 @@ use silverback::session::{
 };
 
 use super::dice::Dice;
-use super::{ROUNDS, RUNTIME, connected, redis};
+use super::{ROUNDS, RUNTIME, connected, postgres, redis};
 
 /// The sessions that the processes use at the same time.
 const SESSIONS: usize = 12;
@@ -52,6 +52,12 @@ pub(crate) const MOVES: &[Move] = &[
         name: "sqlite_to_redis",
         is_scs: false,
         old: |folder| Ok(format!("sqlite:{}", folder.join("old.db").display())),
+        new: |_| redis(),
+    },
+    Move {
+        name: "postgres_to_redis",
+        is_scs: false,
+        old: |_| RUNTIME.block_on(postgres()),
         new: |_| redis(),
     },
     Move {
