@@ -36,13 +36,7 @@ const TO_VARIABLE: &str = "SILVERBACK_TO";
 /// nothing shows that it has. With --move, a record ends in the old store once its copy is there. Services may run at
 /// the same time if all of them use `Migrating` for these two stores: nothing is lost.
 ///
-/// The command prints how many sessions were
-///   copied, or moved      and read back
-///   same                  copied before
-///   newer                 in the new store already: moved before, and perhaps changed since
-///   ended                 before their turn; also the marks of ended and moved sessions
-///   failed                not readable, or not writable: each is named on standard error
-/// The exit status is 1 if any failed.
+/// The command prints the counts that are listed below. The exit status is 1 if any record failed.
 ///
 /// The new store must exist, and is always of Silverback's own dialect. Sessions in cookies have no
 /// records: they move when their users visit.
@@ -144,6 +138,13 @@ pub(super) struct Migrate {
 }
 
 const AFTER_HELP: &str = "\
+Counts:
+  copied, moved  written to the new store, read back, and the same as the original
+  same           copied before
+  newer          in the new store already: moved before, and perhaps changed since
+  ended          before their turn; also the marks of sessions that have ended or moved
+  failed         not readable or not writable: each is named on standard error
+
 Examples:
   export SILVERBACK_KEYS=.. SILVERBACK_FROM=postgres://.. SILVERBACK_TO=redis://..
   silverback sessions migrate --name __Host-id --dry-run
