@@ -1,6 +1,6 @@
 //! The options that several commands share, and the codecs built from them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -17,7 +17,7 @@ use super::payload::{self, Format};
 const KEYS_VARIABLE: &str = "SILVERBACK_KEYS";
 
 /// The options for the keys.
-#[derive(Args)]
+#[derive(Clone, Args)]
 pub(super) struct Keys {
     /// The keys: HASH[:BLOCK] pairs, newest first (default: the variable SILVERBACK_KEYS)
     #[arg(long, value_name = "SPEC", conflicts_with = "keys_file")]
@@ -30,6 +30,20 @@ pub(super) struct Keys {
     /// Accept hash keys shorter than 32 bytes
     #[arg(long)]
     allow_weak_keys: bool,
+}
+
+impl Keys {
+    /// Returns other keys, or the same if none are given.
+    pub(super) fn replaced_by(&self, keys: Option<&str>, keys_file: Option<&Path>) -> Self {
+        if keys.is_none() && keys_file.is_none() {
+            return self.clone();
+        }
+        Keys {
+            keys: keys.map(str::to_owned),
+            keys_file: keys_file.map(Path::to_owned),
+            allow_weak_keys: self.allow_weak_keys,
+        }
+    }
 }
 
 /// The options for the format of cookies.

@@ -51,6 +51,12 @@ impl SecureCookie {
         SecureCookie::with_options(keys, &CodecOptions::new())
     }
 
+    /// Returns whether payloads are encrypted, so that no two cookies are the same.
+    #[cfg(feature = "session")]
+    pub(crate) fn encrypts(&self) -> bool {
+        self.0.encryptor.is_some()
+    }
+
     /// Creates a codec with the given settings.
     ///
     /// # Errors

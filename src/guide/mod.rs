@@ -7,6 +7,7 @@
 //! | make keys and give them to a service | [`keys`] |
 //! | replace a key, or drop one that has leaked | [`rotation`] |
 //! | know why a cookie is refused | [`refused_cookies`] |
+//! | move sessions to another store, without a logout | [`moving_stores`] |
 //! | run behind a proxy or a CDN | [`proxies`] |
 //! | test an application, or a backend of your own | [`testing`] |
 //! | know what is protected, and what remains yours | [`security`] |
@@ -32,6 +33,9 @@ pub mod from_tower_sessions {}
 
 #[doc = include_str!("keys.md")]
 pub mod keys {}
+
+#[doc = include_str!("moving_stores.md")]
+pub mod moving_stores {}
 
 #[doc = include_str!("proxies.md")]
 pub mod proxies {}

@@ -149,7 +149,8 @@ impl Session {
                 // If other requests have saved the session too, this includes their changes.
                 let data = saved.merged.as_ref().unwrap_or(&snapshot.save.data);
                 let max_age = setup.cookie_life.max_age(&data.metadata, now);
-                Some(setup.cookie.set(text, max_age))
+                let other = self.0.store.other_setup().filter(|_| saved.is_for_other);
+                Some(other.unwrap_or(setup).cookie.set(text, max_age))
             }
             None => None,
         };
@@ -223,9 +224,11 @@ impl Session {
     /// domain share one cookie, the later field counts.
     pub(super) fn set_cookies_into(&self, foreign: &mut ForeignCookies<'_>, all: &mut Vec<String>) {
         let cookie = &self.setup().cookie;
-        let (request_cookie, response_cookie) = {
+        let (request_cookie, response_cookie, other_cookie) = {
             let state = self.state();
-            (state.request_cookie(), state.response_cookie())
+            let other = self.0.store.other_setup().map(|of| &of.cookie);
+            let other = other.filter(|_| state.has_other_cookie());
+            (state.request_cookie(), state.response_cookie(), other)
         };
         self.remove_foreign(
             foreign,
@@ -242,9 +245,19 @@ impl Session {
                     // A request does not show the scope of its cookie.
                     all.extend(cookie.former_removals().cloned());
                 }
+                if let Some(other) = other_cookie
+                    && !other.sets(&set_cookie)
+                {
+                    all.extend(other.removals().cloned());
+                }
                 all.push(set_cookie);
             }
-            ResponseCookie::Removed => removes_all(all),
+            ResponseCookie::Removed => {
+                removes_all(all);
+                if let Some(other) = other_cookie {
+                    all.extend(other.removals().cloned());
+                }
+            }
             // Under another name the dead cookie may be planted, and the good one held back by
             // SameSite: a removal would take the good one.
             ResponseCookie::Unchanged

@@ -228,13 +228,25 @@ impl CookieStore {
         self
     }
 
+    /// Returns whether each cookie is encrypted, so that no two cookies are the same. A codec that
+    /// does not name its [`secure_cookies`](Codec::secure_cookies) is trusted.
+    pub(super) fn has_unique_cookies(&self) -> bool {
+        let mut codecs = self.codec.secure_cookies().into_iter();
+        codecs.all(crate::codec::SecureCookie::encrypts)
+    }
+
+    /// Returns whether all sessions of an owner can be ended.
+    pub(super) fn is_revocable(&self) -> bool {
+        self.generations.is_some()
+    }
+
     fn generations(&self) -> Result<&dyn Generations, Error> {
         let none = || Error::usage("the store is not revocable: see CookieStore::revocable");
         self.generations.as_deref().ok_or_else(none)
     }
 
     /// Opens the session in a cookie, and checks its limits. Revocation is not checked yet.
-    fn open(&self, cookie: &str) -> Result<Loaded, Error> {
+    pub(super) fn open(&self, cookie: &str) -> Result<Loaded, Error> {
         let now = self.setup.now();
         let mut payload = Vec::with_capacity(cookie.len());
         let opened = self
@@ -288,7 +300,7 @@ impl CookieStore {
     }
 
     /// Returns whether the generation of that login was revoked.
-    async fn is_revoked(&self, login: &Login) -> Result<bool, Error> {
+    pub(super) async fn is_revoked(&self, login: &Login) -> Result<bool, Error> {
         match &self.generations {
             None => Ok(login.begun.is_some()),
             Some(generations) => {
@@ -358,6 +370,7 @@ impl Storage for CookieStore {
         let data = save.data.begun(begun.as_ref());
         Ok(SaveResult {
             cookie: Some(self.seal(&data, save.sealed_at)?),
+            is_for_other: false,
             begun,
             row_ref: None,
             merged: None,

@@ -87,6 +87,12 @@ impl CookieWriter {
         text
     }
 
+    /// Returns whether a Set-Cookie is for a cookie of this name.
+    pub(super) fn sets(&self, set_cookie: &str) -> bool {
+        let rest = set_cookie.strip_prefix(self.name());
+        rest.is_some_and(|rest| rest.starts_with('='))
+    }
+
     /// Returns the Set-Cookies that remove the cookie: first from the scope in which
     /// [`set`](CookieWriter::set) stores it, then from its former scopes.
     pub(super) fn removals(&self) -> impl Iterator<Item = &String> {

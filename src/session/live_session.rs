@@ -86,7 +86,9 @@ impl Session {
             }
             (state.data.clone(), state.row_ref())
         };
-        let row_ref = row_ref.ok_or_else(|| {
+        // A session that is still in its cookie has no row.
+        let stored = row_ref.filter(|row_ref| self.0.store.public_id(row_ref).is_some());
+        let row_ref = stored.ok_or_else(|| {
             Error::usage(
                 "the session is not saved in a server, so it cannot be used after the response: \
                  call save() first",
@@ -225,6 +227,7 @@ impl LiveSession {
             owed_cookie: false,
             row_ref: Some(Arc::new(self.row_ref())),
             id_change: IdChange::Same,
+            id: None,
             log,
         }
     }

@@ -24,16 +24,27 @@ const NUMBERED_FORM: &str = "2";
 /// The text of a missing field.
 const NONE: &str = "-";
 
-/// The texts of `remembered`, `own_deadline` and `owes_cookie`.
-const FLAGS: [(&str, (bool, bool, bool)); 8] = [
-    (NONE, (false, false, false)),
-    ("r", (true, false, false)),
-    ("d", (false, true, false)),
-    ("rd", (true, true, false)),
-    ("c", (false, false, true)),
-    ("rc", (true, false, true)),
-    ("dc", (false, true, true)),
-    ("rdc", (true, true, true)),
+/// The flags: `remembered`, `own_deadline`, `owes_cookie` and `is_copy`.
+type Flags = (bool, bool, bool, bool);
+
+/// The texts of the flags.
+const FLAGS: [(&str, Flags); 16] = [
+    (NONE, (false, false, false, false)),
+    ("r", (true, false, false, false)),
+    ("d", (false, true, false, false)),
+    ("rd", (true, true, false, false)),
+    ("c", (false, false, true, false)),
+    ("rc", (true, false, true, false)),
+    ("dc", (false, true, true, false)),
+    ("rdc", (true, true, true, false)),
+    ("m", (false, false, false, true)),
+    ("rm", (true, false, false, true)),
+    ("dm", (false, true, false, true)),
+    ("rdm", (true, true, false, true)),
+    ("cm", (false, false, true, true)),
+    ("rcm", (true, false, true, true)),
+    ("dcm", (false, true, true, true)),
+    ("rdcm", (true, true, true, true)),
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +58,9 @@ pub(super) struct Metadata {
     pub(super) remembered: bool,
     /// True if the client still needs a cookie that lasts as long as the session.
     pub(super) owes_cookie: bool,
+    /// True if the row is a copy of a row in another store. While that row is live, this one opens
+    /// nothing. Each save of the session clears the flag.
+    pub(super) is_copy: bool,
     pub(super) login: Option<Login>,
 }
 
@@ -60,6 +74,7 @@ impl Metadata {
             own_deadline: false,
             remembered: false,
             owes_cookie: false,
+            is_copy: false,
             login: None,
         }
     }
@@ -199,7 +214,12 @@ impl Metadata {
     }
 
     fn flags(&self) -> &'static str {
-        let own = (self.remembered, self.own_deadline, self.owes_cookie);
+        let own = (
+            self.remembered,
+            self.own_deadline,
+            self.owes_cookie,
+            self.is_copy,
+        );
         let found = FLAGS.iter().find(|(_, flags)| *flags == own);
         found.map_or(NONE, |(text, _)| text)
     }
@@ -233,7 +253,7 @@ impl Metadata {
         let seen = time(next()?)?;
         let deadline = optional(next()?, time)?;
         let flags = next()?;
-        let (remembered, own_deadline, owes_cookie) = *FLAGS
+        let (remembered, own_deadline, owes_cookie, is_copy) = *FLAGS
             .iter()
             .find(|(text, _)| *text == flags)
             .map(|(_, of)| of)?;
@@ -263,6 +283,7 @@ impl Metadata {
             own_deadline,
             remembered,
             owes_cookie,
+            is_copy,
             login,
         })
     }
@@ -347,7 +368,7 @@ mod tests {
         ];
         for login in logins {
             for deadline in [None, Some(at(0)), Some(at(u64::MAX))] {
-                for (_, (remembered, own_deadline, owes_cookie)) in FLAGS {
+                for (_, (remembered, own_deadline, owes_cookie, is_copy)) in FLAGS {
                     let metadata = Metadata {
                         created: at(7),
                         seen: at(8),
@@ -355,6 +376,7 @@ mod tests {
                         own_deadline,
                         remembered,
                         owes_cookie,
+                        is_copy,
                         login: login.clone(),
                     };
                     assert_eq!(Metadata::parse(&metadata.to_text()), Some(metadata));

@@ -17,6 +17,7 @@
 //! - Rotate keys: [`Codecs`](crate::codec::Codecs), and the page `guide::rotation`.
 //! - Use a session after the response, in a WebSocket or a job: [`Session::live`].
 //! - Use several sessions in one request: [`Stores`].
+//! - Move to another server, dialect, cookie name or other keys: [`Migrating`].
 //! - Share sessions with a Go program: [`Dialect`], [`CookieStore::shared_with_go`].
 //! - Connect another web framework: [`Sessions`].
 //! - Test an application: [`testing`].
@@ -96,6 +97,7 @@
 //! | `store.rs`, `setup.rs`, `stores.rs` | [`Store`], its settings, and [`Stores`]: all stores of an application |
 //! | `cookie_store.rs`, `backend_generations.rs` | [`CookieStore`], and the revocation of sessions in cookies |
 //! | `server_store/`, `server_options.rs` | [`ServerStore`]: sessions in a server |
+//! | `migrating/` | [`Migrating`]: moves sessions from one store to another |
 //! | `stored_session.rs`, `lookup.rs`, `live_session.rs` | sessions outside of a request: [`StoredSession`], a snapshot, and [`LiveSession`], which can be read and changed |
 //! | `protocol/`, `rows.rs`, `recent_moves.rs` | the calls to a backend that save, move or end a session, and the resolution of conflicts |
 //! | `dialect/`, `id.rs`, `session_id.rs` | the formats of cookies and rows above a backend, and the secret and the public ID of a session |
@@ -131,6 +133,7 @@ mod live_session;
 mod login;
 mod lookup;
 mod metadata;
+mod migrating;
 mod opened_cookies;
 mod protocol;
 mod recent_moves;
@@ -167,6 +170,7 @@ pub use error::Error;
 pub use lifetime::Lifetime;
 pub use live_session::LiveSession;
 pub use lookup::Lookup;
+pub use migrating::{Migrating, MigrationStage, OldStore, Transfer};
 pub use refusal::Refusal;
 pub use response_fields::ResponseFields;
 pub use server_options::ServerOptions;

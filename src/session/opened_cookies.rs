@@ -42,6 +42,19 @@ impl OpenedCookies {
         Ok(())
     }
 
+    /// Adds a cookie under the store's second name. Its refusal says nothing about the first name.
+    pub(super) fn add_other(&mut self, loaded: Loaded, setup: &Setup) -> Result<(), Ambiguous> {
+        match loaded {
+            Loaded::Dead(_) | Loaded::Refused(_) => Ok(()),
+            loaded => self.add(loaded, setup),
+        }
+    }
+
+    /// Returns whether a session was opened.
+    pub(super) fn has_session(&self) -> bool {
+        self.live.is_some() || self.moved.is_some()
+    }
+
     /// Refuses a session that is not the one added before. Two different cookies that each contain
     /// their session are always two sessions.
     fn check_one(&self, key: Option<&Key>) -> Result<(), Ambiguous> {

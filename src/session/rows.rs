@@ -103,6 +103,7 @@ impl Rows {
                         login: data.metadata.login.clone(),
                         expiry,
                         is_stale: false,
+                        in_old: false,
                     },
                     data,
                 })),
@@ -136,7 +137,7 @@ impl Rows {
 
     /// Reads the row in a record. Refuses a row of another key, and a session if its sealed owner
     /// differs from the record's owner.
-    fn read(
+    pub(super) fn read(
         &self,
         key: &Key,
         stored: Stored,
@@ -188,8 +189,26 @@ impl Rows {
         };
     }
 
-    /// Returns the record of a row, or `None` for a tombstone if the dialect has no tombstones.
+    /// Returns the record of a row, or `None` for a tombstone if the dialect has no tombstones. The
+    /// row is not a copy any more.
     fn record(
+        &self,
+        key: &Key,
+        row: &Row<SessionData>,
+        write: WriteId,
+    ) -> Result<Option<Record>, Error> {
+        match row {
+            Row::Live(data) if data.metadata.is_copy => {
+                let mut data = data.clone();
+                data.metadata.is_copy = false;
+                self.record_as_is(key, &Row::Live(data), write)
+            }
+            row => self.record_as_is(key, row, write),
+        }
+    }
+
+    /// Returns the record of a row, which may be a copy of a row in another store.
+    pub(super) fn record_as_is(
         &self,
         key: &Key,
         row: &Row<SessionData>,

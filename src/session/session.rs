@@ -84,7 +84,7 @@ impl Session {
     #[doc(alias = "ID")]
     pub fn id(&self) -> Option<SessionId> {
         let row_ref = self.state().row_ref()?;
-        self.0.store.public_id(&row_ref.key)
+        self.0.store.public_id(&row_ref)
     }
 
     /// Returns whether the session began with this request, because no cookie of the request opened

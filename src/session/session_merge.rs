@@ -56,7 +56,8 @@ impl Session {
     /// # Errors
     /// Returns the errors of [`save`](Session::save), and a usage error in each of these cases:
     ///
-    /// - The store keeps its sessions in their cookies, which cannot be ended.
+    /// - The sessions are in their cookies, which cannot be ended, or [move](super::Migrating) to
+    ///   another store.
     /// - `cookie` is the one of this request, and a login or a logout is not saved yet. To keep the
     ///   values in a login, use [`login_keeping_values`](Session::login_keeping_values).
     ///
@@ -71,6 +72,7 @@ impl Session {
     }
 
     async fn merge_to_its_end(&self, cookie: &str) -> Result<Lookup<()>, Error> {
+        let server = self.0.store.server().ok_or_else(no_server)?;
         for attempt in 0..MOST_ATTEMPTS {
             let other = match self.load_other(cookie).await? {
                 Lookup::Found(other) => other,
@@ -78,12 +80,7 @@ impl Session {
                 Lookup::Refused(_) if attempt > 0 => return Ok(Lookup::Found(())),
                 Lookup::Refused(refusal) => return Ok(Lookup::Refused(refusal)),
             };
-            let row_ref = other.row_ref.clone().ok_or_else(|| {
-                Error::usage(
-                    "a session in its cookie cannot be merged, because it cannot be ended: use a \
-                     ServerStore",
-                )
-            })?;
+            let row_ref = other.row_ref.clone().ok_or_else(no_server)?;
             match self.state().place_of(&row_ref.key) {
                 Place::Own => return Ok(Lookup::Found(())),
                 Place::Replaced => return Err(not_saved()),
@@ -93,7 +90,7 @@ impl Session {
                 return Ok(Lookup::Refused(Refusal::OtherOwner));
             }
             self.change_and_save(taking_over(other)).await?;
-            if self.0.store.end_unchanged(&row_ref).await? {
+            if server.end_unchanged(&row_ref).await? {
                 return Ok(Lookup::Found(()));
             }
         }
@@ -107,6 +104,13 @@ impl Session {
             Loaded::Refused(refusal) | Loaded::Dead(refusal) => Lookup::Refused(refusal),
         })
     }
+}
+
+fn no_server() -> Error {
+    Error::usage(
+        "only sessions in one server can be merged: use a ServerStore, or a Migrating in its last \
+         stage",
+    )
 }
 
 fn not_saved() -> Error {

@@ -276,7 +276,25 @@ impl Sessions {
                 ));
             }
         }
-        Ok(opened.into_state(setup))
+        let Some(other) = store.other_setup() else {
+            return Ok(opened.into_state(setup));
+        };
+        let values = self.0.request.cookies.values(other.cookie.name());
+        let values = values.unwrap_or_default();
+        if !opened.has_session() {
+            for value in &values {
+                let loaded = store.load_other(value).await?;
+                if opened.add_other(loaded, setup).is_err() {
+                    let refusal = Some(Refusal::Ambiguous);
+                    return Ok(State::new(setup, RequestCookie::Present, refusal));
+                }
+            }
+        }
+        let state = opened.into_state(setup);
+        Ok(match values.is_empty() {
+            true => state,
+            false => state.with_other_cookie(),
+        })
     }
 
     /// Saves the sessions that were written to, and returns the fields for the response, or `None`

@@ -47,6 +47,8 @@ pub(super) struct State {
     request_cookie: RequestCookie,
     /// The old cookies of a Go package that the client sent.
     legacy_cookies: LegacyCookies,
+    /// True if the client sent a cookie under the store's second name.
+    has_other_cookie: bool,
     /// True if the client may have a good cookie that was not in this request. Then this request
     /// sets and removes no cookie in its place, and only a login is saved.
     leaves_cookie: bool,
@@ -179,6 +181,7 @@ impl State {
             cookie_end: None,
             request_cookie,
             legacy_cookies: LegacyCookies::Absent,
+            has_other_cookie: false,
             leaves_cookie: false,
             is_passive: false,
             has_ended: false,
@@ -218,6 +221,20 @@ impl State {
 
     pub(super) fn request_cookie(&self) -> RequestCookie {
         self.request_cookie
+    }
+
+    /// Returns whether the client sent a cookie under the store's second name. The next Set-Cookie
+    /// removes it.
+    pub(super) fn has_other_cookie(&self) -> bool {
+        self.has_other_cookie
+    }
+
+    /// Notes that the client sent a cookie under the store's second name.
+    pub(super) fn with_other_cookie(self) -> Self {
+        State {
+            has_other_cookie: true,
+            ..self
+        }
     }
 
     /// Makes this request not count as use of the session.

@@ -14,7 +14,7 @@ use super::login::{Begun, Login};
 use super::protocol::SeenRow;
 use super::session_data::{Log, SessionData};
 use super::setup::Setup;
-use super::{Error, Refusal, SessionId};
+use super::{Error, Refusal, ServerStore, SessionId};
 
 /// Keeps sessions between requests: in the cookie ([`CookieStore`](super::CookieStore)), or in a server behind it
 /// ([`ServerStore`](super::ServerStore)).
@@ -45,6 +45,16 @@ pub(super) trait Storage: Send + Sync + 'static {
         Ok(Loaded::Refused(Refusal::NotValid))
     }
 
+    /// Returns the settings of a second cookie, whose sessions the store also opens.
+    fn other_setup(&self) -> Option<&Setup> {
+        None
+    }
+
+    /// Loads the session of a value of the second cookie.
+    async fn load_other(&self, _cookie: &str) -> Result<Loaded, Error> {
+        Ok(Loaded::Refused(Refusal::NotValid))
+    }
+
     /// Saves a session, and returns the value for its cookie from now on.
     ///
     /// Returns a [gone](Error::is_gone) error if another request ended the session. Nothing is
@@ -66,10 +76,9 @@ pub(super) trait Storage: Send + Sync + 'static {
     /// Ends a stored session. Returns false if another request had ended it before.
     async fn end(&self, row_ref: &RowRef) -> Result<bool, Error>;
 
-    /// Ends a stored session unless another request has written its row since it was loaded. Returns
-    /// false if one has.
-    async fn end_unchanged(&self, row_ref: &RowRef) -> Result<bool, Error> {
-        self.end(row_ref).await
+    /// Returns the store that has all sessions, if one server has them all and can end one of them.
+    fn server(&self) -> Option<&ServerStore> {
+        None
     }
 
     /// Returns the number of bytes by which the values may grow, or `None` if no cookie limits
@@ -81,9 +90,9 @@ pub(super) trait Storage: Send + Sync + 'static {
     /// Ends all sessions of an owner.
     async fn end_all(&self, owner: &OwnerName) -> Result<(), Error>;
 
-    /// Returns the public name of the session under `key`, which opens nothing. Returns `None` if
-    /// the store keeps nothing outside of cookies.
-    fn public_id(&self, _key: &Key) -> Option<SessionId> {
+    /// Returns the public name of a stored session, which opens nothing. Returns `None` if the store
+    /// keeps nothing outside of cookies.
+    fn public_id(&self, _row_ref: &RowRef) -> Option<SessionId> {
         None
     }
 
@@ -153,6 +162,8 @@ pub(super) struct RowRef {
     pub(super) expiry: Expiry,
     /// True if an older key sealed its cookie.
     pub(super) is_stale: bool,
+    /// True if the place is in the old store of a [`Migrating`](super::Migrating) store.
+    pub(super) in_old: bool,
 }
 
 impl RowRef {
@@ -204,6 +215,8 @@ pub(super) struct SaveRequest {
     /// The place of the session, or of the session that it replaces.
     pub(super) row_ref: Option<Arc<RowRef>>,
     pub(super) id_change: IdChange,
+    /// The ID of a session that is created. `None` for a new random ID.
+    pub(super) id: Option<Id>,
     /// The changes that are not saved yet.
     pub(super) log: Log,
 }
@@ -212,6 +225,8 @@ pub(super) struct SaveRequest {
 pub(super) struct SaveResult {
     /// The new value for the cookie, or `None` if the client's cookie has it already.
     pub(super) cookie: Option<String>,
+    /// True if the value is for the store's [second cookie](Storage::other_setup).
+    pub(super) is_for_other: bool,
     /// The beginning of its login, as the owner's record notes it.
     pub(super) begun: Option<Begun>,
     pub(super) row_ref: Option<Arc<RowRef>>,

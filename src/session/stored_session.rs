@@ -36,6 +36,11 @@ impl StoredSession {
         Some(login.order()?.number)
     }
 
+    /// Returns whether the row is a copy of a row in another store.
+    pub(super) fn is_copy(&self) -> bool {
+        self.data.metadata.is_copy
+    }
+
     /// Returns the session's public ID, the same as [`Session::id`].
     #[must_use]
     pub fn id(&self) -> &SessionId {

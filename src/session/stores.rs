@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{CookieStore, Error, ServerStore, Store};
+use super::{CookieStore, Error, Migrating, ServerStore, Store};
 
 /// The stores of an application, each with a cookie of its own. A request for a session without a
 /// name gets that of the first store.
@@ -72,6 +72,12 @@ impl From<CookieStore> for Stores {
 
 impl From<ServerStore> for Stores {
     fn from(store: ServerStore) -> Self {
+        Stores::from(Arc::new(store) as Arc<dyn Store>)
+    }
+}
+
+impl From<Migrating> for Stores {
+    fn from(store: Migrating) -> Self {
         Stores::from(Arc::new(store) as Arc<dyn Store>)
     }
 }

@@ -28,6 +28,7 @@ mod go_rows_of_dolab;
 mod go_servers;
 #[cfg(feature = "sqlite")]
 mod go_sessions;
+mod migrate;
 #[cfg(unix)]
 mod other_users;
 mod program;

@@ -11,6 +11,7 @@ mod history;
 mod increments;
 mod logins;
 mod lost_replies;
+mod migration;
 mod pairs;
 mod random_backend;
 mod requests;
@@ -418,6 +419,22 @@ fn two_processes(shared: &SharedBackend) -> Trial {
     })
 }
 
+fn killed_migration(of: &'static migration::Move) -> Trial {
+    let name = format!("{}::a_killed_migration_loses_and_restores_nothing", of.name);
+    let label = name.clone();
+    Trial::ignorable_test(name, move || {
+        let folder = Scratch::new("SILVERBACK_PROOF_FOLDER");
+        match migration::loses_and_restores_nothing(of, folder.path()) {
+            Ok(said) => {
+                eprintln!("{label}: {said}");
+                Ok(Completion::Completed)
+            }
+            Err(why) if of.name.starts_with("postgres") => missing_server("postgres", &why),
+            Err(why) => missing_server("redis", &why),
+        }
+    })
+}
+
 /// Returns the result of a trial without its server.
 fn missing_server(server: &str, why: &str) -> Result<Completion, Failed> {
     match is_required(server) {
@@ -427,7 +444,7 @@ fn missing_server(server: &str, why: &str) -> Result<Completion, Failed> {
 }
 
 fn main() -> ExitCode {
-    if logins::was_second_process() {
+    if logins::was_second_process() || migration::was_server() {
         return ExitCode::SUCCESS;
     }
     const PROOFS: &[(&str, Proof)] = &[
@@ -474,6 +491,7 @@ fn main() -> ExitCode {
         }
     }
     trials.extend(SHARED.iter().map(two_processes));
+    trials.extend(migration::MOVES.iter().map(killed_migration));
     trials.push(broken_connection("postgres", connections_to_postgres));
     trials.push(broken_connection("mariadb", connections_to_mariadb));
     trials.push(broken_connection("redis", connections_to_redis));

@@ -28,6 +28,7 @@ mod layers;
 mod log;
 mod long_responses;
 mod many_keys;
+mod migrating;
 mod planted;
 mod room_left;
 mod scopes;

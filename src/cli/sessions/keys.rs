@@ -49,6 +49,11 @@ impl KeyForm {
         }
     }
 
+    /// Returns whether a record's key opens its session.
+    pub(super) fn is_secret(self) -> bool {
+        matches!(self, KeyForm::HashesOfKeys | KeyForm::BareIds)
+    }
+
     /// Returns the KEY that names a record.
     pub(super) fn text(self, key: &Key) -> String {
         match self {

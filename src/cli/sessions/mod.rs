@@ -7,12 +7,17 @@
 //! | `dialect.rs` | the programs that wrote the records, and their stores |
 //! | `keys.rs` | the KEY arguments, and the search for the records that they name |
 //! | `skipped.rs` | reports about records that could not be read |
-//! | `list.rs`, `show.rs`, `end.rs`, `remove.rs`, `purge.rs` | one command each |
+//! | `list.rs`, `show.rs`, `end.rs`, `remove.rs`, `purge.rs`, `migrate.rs` | one command each |
+//! | `migrate_tasks.rs`, `checkpoint.rs`, `migrate_progress.rs` | the work of a migration, the place that it has reached, and its display |
 
+mod checkpoint;
 mod dialect;
 mod end;
 mod keys;
 mod list;
+mod migrate;
+mod migrate_progress;
+mod migrate_tasks;
 mod purge;
 mod remove;
 mod show;
@@ -25,7 +30,8 @@ use clap::{Args, Subcommand};
 
 use super::failure::Failure;
 
-/// List, show and end the sessions that a service keeps in a server; remove and purge records.
+/// List, show and end the sessions that a service keeps in a server; remove and purge records;
+/// migrate sessions to another store.
 ///
 /// Give the URL of the store with --store, or in the variable SILVERBACK_STORE. Use the variable
 /// if the URL contains a password: other users of the machine can see the command line. The URL
@@ -92,6 +98,7 @@ enum SessionsCommand {
     End(end::End),
     Remove(remove::Remove),
     Purge(purge::Purge),
+    Migrate(Box<migrate::Migrate>),
 }
 
 impl Sessions {
@@ -106,6 +113,7 @@ impl Sessions {
                 SessionsCommand::End(command) => command.run().await,
                 SessionsCommand::Remove(command) => command.run().await,
                 SessionsCommand::Purge(command) => command.run().await,
+                SessionsCommand::Migrate(command) => command.run().await,
             }
         })
     }

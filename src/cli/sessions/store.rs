@@ -76,8 +76,8 @@ pub(super) struct Service {
 }
 
 /// The formats that the values of a session can have.
-#[derive(Clone, Copy, Default, ValueEnum)]
-enum SerializerName {
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum SerializerName {
     /// Go's encoding/gob
     #[default]
     Gob,
@@ -86,6 +86,22 @@ enum SerializerName {
 }
 
 impl StoreArguments {
+    pub(super) fn of(
+        url: String,
+        dialect: DialectName,
+        table: Option<String>,
+        hash_token_in_store: bool,
+        without_max_age: Option<Duration>,
+    ) -> Self {
+        StoreArguments {
+            store: Some(url),
+            dialect,
+            table,
+            hash_token_in_store,
+            without_max_age,
+        }
+    }
+
     /// Connects to an existing store. It creates nothing.
     pub(super) async fn connect(&self) -> Result<Arc<dyn Backend>, Failure> {
         let url = match &self.store {
@@ -125,8 +141,10 @@ impl StoreArguments {
         let dialect: Dialect = match self.dialect {
             DialectName::Native => {
                 let codecs = service.codecs(service.serializer, CodecOptions::new())?;
+                // This program does not know the service's limit either.
                 Dialect::native(codecs)
                     .store_name(&service.store_name)
+                    .anonymous_idle(CENTURY)
                     .into()
             }
             scs if scs.is_scs() => {
@@ -181,7 +199,7 @@ impl StoreArguments {
     }
 }
 
-/// The longest lifetime of sessions that must have a limit.
+/// A limit that no session reaches, where one is needed.
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// Returns a lifetime without limits. This program does not know the limits of the service: only
@@ -191,6 +209,23 @@ fn any_lifetime() -> Lifetime {
 }
 
 impl Service {
+    pub(super) fn of(
+        keys: Keys,
+        name: &str,
+        store_name: &str,
+        serializer: SerializerName,
+        (cipher, hash): (CipherName, SealingHash),
+    ) -> Self {
+        Service {
+            keys,
+            name: Some(name.to_owned()),
+            store_name: store_name.to_owned(),
+            serializer,
+            cipher,
+            hash,
+        }
+    }
+
     fn codecs(&self, serializer: SerializerName, options: CodecOptions) -> Result<Codecs, Failure> {
         let options = options
             .hash(self.hash.into())

@@ -25,7 +25,7 @@ use super::super::{Error, Refusal, SessionId, Values};
 #[cfg(feature = "legacy")]
 use super::dolab_cookie::LegacyCookie;
 use super::go_metadata;
-use super::gorilla_id::{IdCookie, IdForm};
+use super::gorilla_id::{IdCookie, IdForm, is_hex_id};
 use super::row_format::{OpenedId, RowFormat};
 use super::rules::Rules;
 
@@ -253,6 +253,10 @@ impl RowFormat for Dolab {
 
     fn open_id(&self, cookie: &str, now: UnixTime) -> Result<Result<OpenedId, Refusal>, Error> {
         self.ids.open(cookie, now)
+    }
+
+    fn is_id(&self, id: &Id) -> bool {
+        std::str::from_utf8(id.as_bytes()).is_ok_and(is_hex_id)
     }
 
     #[cfg(feature = "legacy")]

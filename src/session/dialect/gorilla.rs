@@ -323,6 +323,10 @@ impl RowFormat for Gorilla {
         self.ids.open(cookie, now)
     }
 
+    fn is_id(&self, id: &Id) -> bool {
+        self.ids.accepts(id)
+    }
+
     fn key(&self, id: &Id) -> Result<Key, Error> {
         Key::new(id.as_bytes()).map_err(Error::of_backend)
     }

@@ -118,6 +118,11 @@ impl IdCookie {
         }))
     }
 
+    /// Returns whether the bytes can be an ID.
+    pub(super) fn accepts(&self, id: &Id) -> bool {
+        std::str::from_utf8(id.as_bytes()).is_ok_and(is_id)
+    }
+
     pub(super) fn seal(&self, id: &Id, at: UnixTime) -> Result<String, Error> {
         let text = std::str::from_utf8(id.as_bytes());
         let text = text.map_err(|_| Error::usage("the ID is not UTF-8"))?;

@@ -1,5 +1,5 @@
-//! Silverback's own dialect. The cookie contains 32 random bytes, sealed. The key of the row is
-//! their hash. The row is sealed under separate keys, together with its key.
+//! Silverback's own dialect. The cookie contains 32 random bytes, sealed. (A session that was moved
+//! here from another dialect keeps the ID that it had there.) The key of the row is their hash. The row is sealed under separate keys, together with its key.
 //!
 //! A row before it is sealed:
 //!
@@ -36,6 +36,9 @@ const VERSION: u8 = 1;
 const SESSION: u8 = 0;
 const TOMBSTONE: u8 = 1;
 const RENEWED: u8 = 2;
+
+/// The lengths of IDs in the other dialects: the tokens of scs, and gorilla's IDs.
+const MOVED_ID_LENGTHS: [usize; 3] = [43, 52, 103];
 
 /// The date of all rows. Their lifetime is in their metadata.
 const NO_DATE: UnixTime = UnixTime::from_secs(0);
@@ -267,6 +270,14 @@ impl Native {
     }
 }
 
+/// Returns whether the bytes are an ID: 32 bytes of this dialect, or the letters of an ID that a
+/// session had in another dialect before it was moved here.
+fn is_id(bytes: &[u8]) -> bool {
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_moved = MOVED_ID_LENGTHS.contains(&bytes.len()) && bytes.iter().all(is_letter);
+    bytes.len() == ID_LENGTH || is_moved
+}
+
 fn key_text(key: &Key) -> Option<&str> {
     std::str::from_utf8(key.as_bytes()).ok()
 }
@@ -290,7 +301,7 @@ impl RowFormat for Native {
             Ok(opened) => opened,
             Err(error) => return Refusal::of_codec(error).map(Err),
         };
-        if opened.value().len() != ID_LENGTH {
+        if !is_id(opened.value()) {
             return Ok(Err(Refusal::NotValid));
         }
         Ok(Ok(OpenedId {
@@ -298,6 +309,10 @@ impl RowFormat for Native {
             is_stale: opened.is_stale(),
             id: Id::new(opened.into_value()),
         }))
+    }
+
+    fn is_id(&self, id: &Id) -> bool {
+        is_id(id.as_bytes())
     }
 
     fn key(&self, id: &Id) -> Result<Key, Error> {

@@ -25,6 +25,9 @@ pub(in super::super) trait RowFormat: Send + Sync + 'static {
         Err(Refusal::NotValid)
     }
 
+    /// Returns whether the bytes can be an ID of this dialect.
+    fn is_id(&self, id: &Id) -> bool;
+
     /// Returns the key of the row of that ID.
     fn key(&self, id: &Id) -> Result<Key, Error>;
 

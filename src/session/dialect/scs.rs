@@ -258,6 +258,10 @@ impl RowFormat for Scs {
         })
     }
 
+    fn is_id(&self, id: &Id) -> bool {
+        std::str::from_utf8(id.as_bytes()).is_ok_and(is_token)
+    }
+
     fn key(&self, id: &Id) -> Result<Key, Error> {
         let key = match self.hashes_tokens {
             true => Key::new(id.row_name()),

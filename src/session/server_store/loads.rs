@@ -114,7 +114,7 @@ impl SharedStore {
     }
 
     /// Loads the session of an ID that was replaced by another one.
-    async fn load_moved(&self, to: Successor, at: UnixTime) -> Result<Loaded, Error> {
+    pub(super) async fn load_moved(&self, to: Successor, at: UnixTime) -> Result<Loaded, Error> {
         let mut moved = Moved {
             successor: to.key.clone(),
             renewed: None,

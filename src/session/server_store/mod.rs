@@ -10,9 +10,11 @@
 //! | `shared_writes.rs` | saves of one session that are written together |
 //! | `owners.rs` | an owner's sessions: listing them, logging in, and ending others |
 //! | `limit.rs` | the rule that ends sessions beyond an owner's limit |
+//! | `migration.rs` | the operations on single rows that a move between stores needs |
 
 mod limit;
 mod loads;
+mod migration;
 mod owners;
 mod pages;
 mod row_locks;
@@ -42,6 +44,8 @@ use super::store::{IdChange, Loaded, RowRef, SaveRequest, SaveResult, Storage};
 use super::{Dialect, Error, Lookup, Refusal, SessionId, StoredSession};
 pub use pages::StoredPage;
 use row_locks::RowLocks;
+
+pub(super) use migration::{KeyState, Target};
 
 /// Stores each session in a [`Backend`]. The cookie holds only a random ID, sealed by a codec.
 ///
@@ -405,6 +409,14 @@ impl ServerStore {
     }
 }
 
+impl ServerStore {
+    /// Ends a session unless another request has written its row since it was loaded. Returns false
+    /// if one has.
+    pub(super) async fn end_unchanged(&self, row_ref: &RowRef) -> Result<bool, Error> {
+        self.0.end_unchanged(row_ref.seen()).await
+    }
+}
+
 /// Rounds up to whole seconds, since the clocks count only those.
 fn in_whole_seconds(time: Duration) -> Duration {
     let part = u64::from(time.subsec_nanos() > 0);
@@ -461,16 +473,16 @@ impl Storage for ServerStore {
         Ok(row.filter(is_same).map(|row| row.data))
     }
 
-    fn public_id(&self, key: &Key) -> Option<SessionId> {
-        Some(self.0.rows.format.public_id(key))
+    fn public_id(&self, row_ref: &RowRef) -> Option<SessionId> {
+        Some(self.0.rows.format.public_id(&row_ref.key))
     }
 
     async fn end(&self, row_ref: &RowRef) -> Result<bool, Error> {
         self.0.end(row_ref.seen()).await
     }
 
-    async fn end_unchanged(&self, row_ref: &RowRef) -> Result<bool, Error> {
-        self.0.end_unchanged(row_ref.seen()).await
+    fn server(&self) -> Option<&ServerStore> {
+        Some(self)
     }
 
     async fn end_all(&self, owner: &OwnerName) -> Result<(), Error> {

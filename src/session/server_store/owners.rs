@@ -23,7 +23,7 @@ use super::{SharedStore, owner_in};
 const OWNERS_OUTLIVE: Duration = Duration::from_secs(60);
 
 /// Returns the expiry of an owner's record for sessions that end at `deadline`.
-fn owners_expiry(deadline: Option<UnixTime>) -> Expiry {
+pub(super) fn owners_expiry(deadline: Option<UnixTime>) -> Expiry {
     expiry_of(deadline.map(|deadline| deadline + OWNERS_OUTLIVE))
 }
 
@@ -66,9 +66,22 @@ impl SharedStore {
     }
 
     pub(super) async fn end_all(&self, owner: &OwnerName) -> Result<(), Error> {
+        self.revoke_but(owner, None).await
+    }
+
+    /// Ends all sessions of an owner, except that of one login.
+    pub(super) async fn revoke_but(
+        &self,
+        owner: &OwnerName,
+        kept: Option<backend::Login>,
+    ) -> Result<(), Error> {
         let longest = self.setup.lifetime.longest_deadline(self.setup.now());
         let until = owners_expiry(longest);
-        self.owners()?.revoke(owner, until).await?;
+        let owners = self.owners()?;
+        match kept {
+            Some(kept) => owners.revoke_except(owner, until, &kept).await?,
+            None => owners.revoke(owner, until).await?,
+        };
         Ok(())
     }
 

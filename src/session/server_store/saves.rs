@@ -48,8 +48,10 @@ impl SharedStore {
         let Some(row_ref) = save.row_ref.clone() else {
             return self.save_alone(&save, None, caller).await;
         };
-        // If a touch cannot note the use, the save notes it in the row itself.
-        if save.is_touch && !save.owed_cookie && self.can_touch(&save.data) {
+        // If a touch cannot note the use, the save notes it in the row itself. A touch would also
+        // leave the mark of a copy.
+        let is_noted_in_row = save.owed_cookie || save.data.metadata.is_copy;
+        if save.is_touch && !is_noted_in_row && self.can_touch(&save.data) {
             return self.touch(&save, &row_ref, caller).await;
         }
         if save.id_change == IdChange::Same && !save.revokes_others {
@@ -72,6 +74,7 @@ impl SharedStore {
         let until = self.rows.expiry(&save.data.metadata);
         let saved = |row_ref: RowRef, cookie: Option<String>| SaveResult {
             cookie,
+            is_for_other: false,
             begun: begun_of(&save.data),
             row_ref: Some(Arc::new(row_ref)),
             merged: None,
@@ -119,7 +122,10 @@ impl SharedStore {
         match (&save.row_ref, save.id_change) {
             (Some(row_ref), IdChange::Same) => Ok((row_ref.id.clone(), row_ref.key.clone())),
             _ => {
-                let id = self.rows.format.new_id()?;
+                let id = match &save.id {
+                    Some(id) => id.clone(),
+                    None => self.rows.format.new_id()?,
+                };
                 let key = self.rows.format.key(&id)?;
                 Ok((Some(id), key))
             }
@@ -235,9 +241,11 @@ impl SharedStore {
             login: data.metadata.login.clone(),
             expiry: self.rows.expiry(&data.metadata),
             is_stale: false,
+            in_old: false,
         };
         Some(SaveResult {
             cookie: plan.cookie.filter(|_| is_there),
+            is_for_other: false,
             begun: plan.begun,
             row_ref: Some(Arc::new(row_ref)),
             merged: is_merged.then_some(data),

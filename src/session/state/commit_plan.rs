@@ -132,6 +132,7 @@ impl State {
             is_touch,
             row_ref: self.row_ref.clone(),
             id_change: self.id_change,
+            id: None,
             log: self.log.clone().unwrap_or_default(),
         };
         let snapshot = SaveSnapshot {
