@@ -72,7 +72,9 @@ impl Session {
     }
 
     async fn merge_to_its_end(&self, cookie: &str) -> Result<Lookup<()>, Error> {
-        let server = self.0.store.server().ok_or_else(no_server)?;
+        if !self.0.store.can_end_unchanged() {
+            return Err(no_server());
+        }
         for attempt in 0..MOST_ATTEMPTS {
             let other = match self.load_other(cookie).await? {
                 Lookup::Found(other) => other,
@@ -90,7 +92,7 @@ impl Session {
                 return Ok(Lookup::Refused(Refusal::OtherOwner));
             }
             self.change_and_save(taking_over(other)).await?;
-            if server.end_unchanged(&row_ref).await? {
+            if self.0.store.end_unchanged(&row_ref).await? {
                 return Ok(Lookup::Found(()));
             }
         }

@@ -14,7 +14,7 @@ use super::login::{Begun, Login};
 use super::protocol::SeenRow;
 use super::session_data::{Log, SessionData};
 use super::setup::Setup;
-use super::{Error, Refusal, ServerStore, SessionId};
+use super::{Error, Refusal, SessionId};
 
 /// Keeps sessions between requests: in the cookie ([`CookieStore`](super::CookieStore)), or in a server behind it
 /// ([`ServerStore`](super::ServerStore)).
@@ -76,9 +76,16 @@ pub(super) trait Storage: Send + Sync + 'static {
     /// Ends a stored session. Returns false if another request had ended it before.
     async fn end(&self, row_ref: &RowRef) -> Result<bool, Error>;
 
-    /// Returns the store that has all sessions, if one server has them all and can end one of them.
-    fn server(&self) -> Option<&ServerStore> {
-        None
+    /// Returns whether one server has all sessions, so that [`end_unchanged`](Storage::end_unchanged)
+    /// works.
+    fn can_end_unchanged(&self) -> bool {
+        false
+    }
+
+    /// Ends a stored session unless another request has written its row since it was loaded. Returns
+    /// false if one has.
+    async fn end_unchanged(&self, _row_ref: &RowRef) -> Result<bool, Error> {
+        Ok(false)
     }
 
     /// Returns the number of bytes by which the values may grow, or `None` if no cookie limits

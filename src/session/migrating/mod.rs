@@ -429,9 +429,12 @@ impl Storage for Migrating {
         self.0.revoke(owner).await
     }
 
-    fn server(&self) -> Option<&ServerStore> {
-        let is_done = self.0.old_rows().is_none() && self.0.old_cookies().is_none();
-        is_done.then_some(&self.0.new)
+    fn can_end_unchanged(&self) -> bool {
+        self.0.old_rows().is_none() && self.0.old_cookies().is_none()
+    }
+
+    async fn end_unchanged(&self, row_ref: &RowRef) -> Result<bool, Error> {
+        self.0.new.end_unchanged(row_ref).await
     }
 
     fn public_id(&self, row_ref: &RowRef) -> Option<SessionId> {

@@ -409,14 +409,6 @@ impl ServerStore {
     }
 }
 
-impl ServerStore {
-    /// Ends a session unless another request has written its row since it was loaded. Returns false
-    /// if one has.
-    pub(super) async fn end_unchanged(&self, row_ref: &RowRef) -> Result<bool, Error> {
-        self.0.end_unchanged(row_ref.seen()).await
-    }
-}
-
 /// Rounds up to whole seconds, since the clocks count only those.
 fn in_whole_seconds(time: Duration) -> Duration {
     let part = u64::from(time.subsec_nanos() > 0);
@@ -481,8 +473,12 @@ impl Storage for ServerStore {
         self.0.end(row_ref.seen()).await
     }
 
-    fn server(&self) -> Option<&ServerStore> {
-        Some(self)
+    fn can_end_unchanged(&self) -> bool {
+        true
+    }
+
+    async fn end_unchanged(&self, row_ref: &RowRef) -> Result<bool, Error> {
+        self.0.end_unchanged(row_ref.seen()).await
     }
 
     async fn end_all(&self, owner: &OwnerName) -> Result<(), Error> {
