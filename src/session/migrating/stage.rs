@@ -35,7 +35,7 @@ pub enum OldStore {
     /// Sessions in a server.
     Server(ServerStore),
     /// Sessions in cookies.
-    Cookie(CookieStore),
+    Cookie(Box<CookieStore>),
 }
 
 impl From<ServerStore> for OldStore {
@@ -46,7 +46,7 @@ impl From<ServerStore> for OldStore {
 
 impl From<CookieStore> for OldStore {
     fn from(store: CookieStore) -> Self {
-        OldStore::Cookie(store)
+        OldStore::Cookie(Box::new(store))
     }
 }
 
@@ -54,7 +54,7 @@ impl OldStore {
     pub(super) fn storage(&self) -> &dyn Storage {
         match self {
             OldStore::Server(old) => old,
-            OldStore::Cookie(old) => old,
+            OldStore::Cookie(old) => &**old,
         }
     }
 }
