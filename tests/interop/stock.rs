@@ -171,7 +171,10 @@ impl Program {
             ends + 1 >= ended,
             "seed {seed}: it ends at {ends}, not {ended}"
         );
-        assert!(end(after.deadline()) + 1 >= end(before.deadline()), "{seed}");
+        assert!(
+            end(after.deadline()) + 1 >= end(before.deadline()),
+            "{seed}"
+        );
         assert_eq!(after.is_remembered(), before.is_remembered(), "{seed}");
         if let (Some(cookie_end), Some(ends)) = (browser.cookie_end, after.expires()) {
             // The two clocks are read one after the other.

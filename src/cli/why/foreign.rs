@@ -5,9 +5,12 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 
 use super::super::frame::Frame;
 
+/// A test of a text, and what the text then probably is.
+type Form = (fn(&str) -> bool, &'static str);
+
 /// Returns what a text probably is, if it has a form that is known here.
 pub(super) fn recognize(text: &str) -> Option<&'static str> {
-    let forms: [(fn(&str) -> bool, &str); 8] = [
+    let forms: [Form; 8] = [
         (is_jwt, "it looks like a JSON Web Token"),
         (
             is_flask,
@@ -93,7 +96,7 @@ fn is_rails(text: &str) -> bool {
     let is_base64 = |part: &&str| STANDARD.decode(part).is_ok();
     match *parts {
         [data, digest] => is_base64(&data) && is_hex(digest),
-        [_, _, _] => parts.iter().all(|part| is_base64(&part)),
+        [_, _, _] => parts.iter().all(is_base64),
         _ => false,
     }
 }

@@ -82,7 +82,10 @@ async fn open_go(
 }
 
 async fn native(endpoint: &str) -> Made {
-    let options = DynamoDbOptions::new().prefix("a prefix/");
+    // A busy machine makes moto slow. No law is about the time that a server takes.
+    let options = DynamoDbOptions::new()
+        .prefix("a prefix/")
+        .timeout(Duration::from_secs(60));
     let opened = open(&client(endpoint), "native", options).await;
     Ok(Arc::new(opened.expect("a table in a running server")))
 }

@@ -28,6 +28,11 @@ pub(super) async fn a_replica_is_refused(server: &RedisServer) -> Tried {
     Ok(())
 }
 
+/// Makes a replica the primary. The server refuses this until it knows the replica.
+fn hand_over(from: &RedisServer, to: &RedisServer) -> Result<(), String> {
+    from.wait_for(&format!("FAILOVER TO 127.0.0.1 {}", to.port()), "OK")
+}
+
 pub(super) async fn a_demoted_primary_is_left(_: &RedisServer) -> Tried {
     let primary = RedisServer::start(&[])?;
     let replica = replica_of(&primary)?;
@@ -38,7 +43,7 @@ pub(super) async fn a_demoted_primary_is_left(_: &RedisServer) -> Tried {
         .await?
         .saved()
         .expect("the key is new");
-    primary.command(&format!("FAILOVER TO 127.0.0.1 {}", replica.port()))?;
+    hand_over(&primary, &replica)?;
     primary.wait_for("INFO replication", "role:slave")?;
     let refused = backend.swap(&key, &seen, &record("w")).await.unwrap_err();
     assert!(
@@ -55,7 +60,7 @@ pub(super) async fn a_demoted_primary_is_left(_: &RedisServer) -> Tried {
         other.swap(&key, &seen, &record("w")).await?,
         Outcome::Done(_)
     ));
-    replica.command(&format!("FAILOVER TO 127.0.0.1 {}", primary.port()))?;
+    hand_over(&replica, &primary)?;
     primary.wait_for("INFO replication", "role:master")?;
     assert_eq!(
         backend.load(&key).await?.expect("it exists").record,
