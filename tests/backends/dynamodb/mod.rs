@@ -7,6 +7,7 @@ mod requests;
 mod tables;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use libtest_mimic::{Completion, Trial};
