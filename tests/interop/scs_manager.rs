@@ -61,7 +61,7 @@ impl Call {
             5 => Call::Remove(key),
             6 => Call::Clear,
             7 => Call::Renew,
-            8 => Call::Remember(number % 2 == 0),
+            8 => Call::Remember(number.is_multiple_of(2)),
             9 => Call::SetDeadline(model.deadline - 60 - number % 60),
             _ => Call::Merge(other.to_owned()),
         }

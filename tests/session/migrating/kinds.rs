@@ -201,8 +201,8 @@ fn an_unavailable_store_is_an_error_and_never_an_empty_session() {
             let jar = at_once(site.jar(Process::OldAlone, Some("ape")));
             for process in [PREPARE, MOVE] {
                 server.is_down(true);
-                let handles: [fn(&Session) -> Result<(), Error>; 2] =
-                    [count, |session| session.end()];
+                type Handle = fn(&Session) -> Result<(), Error>;
+                let handles: [Handle; 2] = [count, |session| session.end()];
                 for handle in handles {
                     let (done, after) = at_once(request(site.process(process), &jar, handle));
                     let error = done.unwrap_err();

@@ -467,7 +467,8 @@ fn the_process_that_renewed_a_session_recognizes_late_requests() {
 #[test]
 fn only_a_renewal_in_scs_restarts_the_limits() {
     RUNTIME.block_on(async {
-        let cases: [(Server, fn(&Server) -> Dialect, bool); 3] = [
+        type Case = (Server, fn(&Server) -> Dialect, bool);
+        let cases: [Case; 3] = [
             (go_rows(Layout::Scs), |_| Dialect::scs().into(), true),
             (go_rows(Layout::Gorilla), gorilla, false),
             (

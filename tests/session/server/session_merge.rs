@@ -248,8 +248,8 @@ fn an_anonymous_session_does_not_prolong_a_login() {
 fn a_session_does_not_take_over_the_one_that_it_replaces() {
     RUNTIME.block_on(async {
         let store = Server::new().store();
-        let changes: [fn(&Session) -> Result<(), Error>; 2] =
-            [|session| session.login("ape"), Session::logout];
+        type Change = fn(&Session) -> Result<(), Error>;
+        let changes: [Change; 2] = [|session| session.login("ape"), Session::logout];
         for change in changes {
             let (mut own, _) = two_sessions(&store).await;
             let own_cookie = cookie(&own);
