@@ -101,12 +101,16 @@ impl Metadata {
         self.own_deadline = false;
     }
 
+    /// Returns the owner, or `None` without a login.
+    pub(super) fn owner(&self) -> Option<&OwnerName> {
+        Some(&self.login.as_ref()?.owner)
+    }
+
     /// Takes over the deadline of another session if it is later, and with it that session's
     /// beginning, from which the limits count. If one of the two is remembered, this one is. A login
     /// lasts no longer because of a session without a login.
     pub(super) fn last_as_long_as(&mut self, other: &Self) {
-        let owner = |metadata: &Self| metadata.login.as_ref().map(|login| login.owner.clone());
-        if self.login.is_some() && owner(self) != owner(other) {
+        if self.login.is_some() && self.owner() != other.owner() {
             return;
         }
         self.remembered |= other.remembered;

@@ -172,12 +172,8 @@ impl Session {
     #[must_use]
     pub fn owner(&self) -> Option<String> {
         let state = self.state();
-        state
-            .data
-            .metadata
-            .login
-            .as_ref()
-            .map(|login| login.owner.clone().into())
+        let owner = state.data.metadata.owner();
+        owner.map(|owner| owner.clone().into())
     }
 
     /// Returns the time of the login, or `None` without a login.

@@ -139,12 +139,6 @@ fn taking_over(other: LoadedSession) -> Change {
 
 /// Returns false for the session of another owner, whose values the owner of this one must not see.
 fn may_take_over(data: &SessionData, other: &SessionData) -> bool {
-    let owner = |data: &SessionData| {
-        data.metadata
-            .login
-            .as_ref()
-            .map(|login| login.owner.clone())
-    };
-    let theirs = owner(other);
-    theirs.is_none() || theirs == owner(data)
+    let theirs = other.metadata.owner();
+    theirs.is_none() || theirs == data.metadata.owner()
 }

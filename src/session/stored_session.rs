@@ -63,8 +63,7 @@ impl StoredSession {
     /// Returns the owner, or `None` if no user is logged in.
     #[must_use]
     pub fn owner(&self) -> Option<&str> {
-        let login = self.data.metadata.login.as_ref()?;
-        Some(login.owner.as_str())
+        Some(self.data.metadata.owner()?.as_str())
     }
 
     /// Returns when the owner logged in.

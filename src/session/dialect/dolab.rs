@@ -21,7 +21,7 @@ use super::super::lifetime::Lifetime;
 use super::super::protocol::{Row, WriteId};
 use super::super::session_data::SessionData;
 use super::super::setup::Setup;
-use super::super::{Error, Refusal, SessionId, Values};
+use super::super::{Error, Refusal, Values};
 #[cfg(feature = "legacy")]
 use super::dolab_cookie::LegacyCookie;
 use super::go_metadata;
@@ -263,15 +263,6 @@ impl RowFormat for Dolab {
     fn open_legacy_cookie(&self, cookie: &str, now: UnixTime) -> Result<OpenedId, Refusal> {
         let legacy_cookie = self.legacy_cookie.as_ref().ok_or(Refusal::NotValid)?;
         legacy_cookie.open(cookie, now)
-    }
-
-    fn key(&self, id: &Id) -> Result<Key, Error> {
-        Key::new(id.as_bytes()).map_err(Error::of_backend)
-    }
-
-    /// Names the row. The key is the ID.
-    fn public_id(&self, key: &Key) -> SessionId {
-        Id::new(key.as_bytes()).row_name().into()
     }
 
     fn loses_expiries(&self) -> bool {

@@ -26,7 +26,7 @@ use super::super::metadata::Metadata;
 use super::super::protocol::{Row, WriteId};
 use super::super::session_data::SessionData;
 use super::super::setup::Setup;
-use super::super::{Error, Refusal, SessionId, Values};
+use super::super::{Error, Refusal, Values};
 use super::go_metadata;
 use super::gorilla_id::{IdCookie, IdForm};
 use super::row_format::{OpenedId, RowFormat, of_row};
@@ -325,15 +325,6 @@ impl RowFormat for Gorilla {
 
     fn is_id(&self, id: &Id) -> bool {
         self.ids.accepts(id)
-    }
-
-    fn key(&self, id: &Id) -> Result<Key, Error> {
-        Key::new(id.as_bytes()).map_err(Error::of_backend)
-    }
-
-    /// Names the row. The key is the ID.
-    fn public_id(&self, key: &Key) -> SessionId {
-        Id::new(key.as_bytes()).row_name().into()
     }
 
     fn write(

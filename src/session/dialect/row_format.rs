@@ -28,11 +28,16 @@ pub(in super::super) trait RowFormat: Send + Sync + 'static {
     /// Returns whether the bytes can be an ID of this dialect.
     fn is_id(&self, id: &Id) -> bool;
 
-    /// Returns the key of the row of that ID.
-    fn key(&self, id: &Id) -> Result<Key, Error>;
+    /// Returns the key of the row of that ID: the ID itself, unless the dialect has another key.
+    fn key(&self, id: &Id) -> Result<Key, Error> {
+        Key::new(id.as_bytes()).map_err(Error::of_backend)
+    }
 
-    /// Returns the public ID of the session under that key. It opens no session.
-    fn public_id(&self, key: &Key) -> SessionId;
+    /// Returns the public ID of the session under that key. It opens no session. A key that is the ID
+    /// is hashed.
+    fn public_id(&self, key: &Key) -> SessionId {
+        Id::new(key.as_bytes()).row_name().into()
+    }
 
     /// Returns whether a session that ends leaves a tombstone. If not, its row is removed.
     fn has_tombstones(&self) -> bool {

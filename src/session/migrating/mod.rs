@@ -387,10 +387,8 @@ impl Storage for Migrating {
             Some(old) => self.0.placed(old, save).await?,
             None => save,
         };
-        let login = save.data.metadata.login.as_ref();
-        let others = login
-            .filter(|_| save.revokes_others)
-            .map(|of| of.owner.clone());
+        let owner = save.data.metadata.owner();
+        let others = owner.filter(|_| save.revokes_others).cloned();
         let (row_ref, in_old) = (save.row_ref.clone(), self.0.is_in_old(&save));
         if let Some(owner) = &others {
             self.0

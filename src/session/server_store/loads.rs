@@ -20,12 +20,18 @@ const ROUNDING: Duration = Duration::from_secs(2);
 impl SharedStore {
     /// Returns the live session under that key.
     pub(super) async fn find(&self, key: &Key) -> Result<Result<LiveRow, Refusal>, Error> {
-        Ok(match self.rows.look_up(key).await? {
+        let found = self.live_row(self.rows.look_up(key).await?);
+        Ok(found.map_err(|refusal| self.refused(refusal)))
+    }
+
+    /// Returns the live session in a row, or why there is none. Logs nothing.
+    pub(super) fn live_row(&self, state: RowState) -> Result<LiveRow, Refusal> {
+        match state {
             RowState::Live(row) => self.judge(*row),
             RowState::Missing | RowState::Ended => Err(Refusal::Gone),
             RowState::Moved(..) => Err(Refusal::Moved),
-            RowState::Refused(refusal) => Err(self.refused(refusal)),
-        })
+            RowState::Refused(refusal) => Err(refusal),
+        }
     }
 
     /// Refuses a session that is past its limits.

@@ -312,7 +312,11 @@ impl ServerStore {
         };
         match self.0.rows.look_up_renewed(&key).await? {
             rows::RowState::Live(row)
-                if owner_in(&row.data).is_some_and(|of| of.as_str() == owner) =>
+                if row
+                    .data
+                    .metadata
+                    .owner()
+                    .is_some_and(|of| of.as_str() == owner) =>
             {
                 self.0.end_login(row.row_ref.seen()).await
             }
@@ -413,11 +417,6 @@ impl ServerStore {
 fn in_whole_seconds(time: Duration) -> Duration {
     let part = u64::from(time.subsec_nanos() > 0);
     Duration::from_secs(time.as_secs().saturating_add(part))
-}
-
-fn owner_in(data: &SessionData) -> Option<&OwnerName> {
-    let login = data.metadata.login.as_ref()?;
-    Some(&login.owner)
 }
 
 #[async_trait]

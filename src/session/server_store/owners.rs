@@ -16,8 +16,8 @@ use super::super::rows::{LiveRow, RowState};
 use super::super::session_data::SessionData;
 use super::super::store::{IdChange, SaveRequest};
 use super::super::{Error, StoredSession};
+use super::SharedStore;
 use super::limit::{Standing, too_many};
-use super::{SharedStore, owner_in};
 
 /// The time for which an owner's record outlives the owner's last session.
 const OWNERS_OUTLIVE: Duration = Duration::from_secs(60);
@@ -45,7 +45,7 @@ impl SharedStore {
             };
             if let RowState::Live(row) = state
                 && let Ok(row) = self.judge(*row)
-                && owner_in(&row.data) == Some(owner)
+                && row.data.metadata.owner() == Some(owner)
             {
                 found.insert(row.row_ref.key.clone(), row);
             }
@@ -142,7 +142,7 @@ impl SharedStore {
 
     /// Ends the sessions of an owner beyond the limit, after a login has created another.
     pub(super) async fn end_the_oldest(&self, data: &SessionData) -> Result<(), Error> {
-        let (Some(max_sessions), Some(owner)) = (self.max_sessions, owner_in(data)) else {
+        let (Some(max_sessions), Some(owner)) = (self.max_sessions, data.metadata.owner()) else {
             return Ok(());
         };
         let rows = self.rows_of(owner).await?;

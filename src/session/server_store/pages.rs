@@ -2,7 +2,6 @@
 
 use crate::backend::{Entry, Key};
 
-use super::super::rows::RowState;
 use super::super::{Error, Refusal, StoredSession};
 use super::ServerStore;
 
@@ -95,11 +94,8 @@ impl ServerStore {
     async fn look_at(&self, key: &Key) -> Result<Result<StoredSession, Refusal>, Error> {
         let store = &self.0;
         let row = match store.rows.look_up(key).await {
-            Ok(RowState::Live(row)) => store.judge(*row),
-            Ok(RowState::Missing | RowState::Ended | RowState::Moved(..)) => Err(Refusal::Gone),
-            Ok(RowState::Refused(refusal)) => Err(refusal),
             Err(error) if error.is_too_large() => Err(Refusal::TooLong),
-            Err(error) => return Err(error),
+            state => store.live_row(state?),
         };
         Ok(row.map(|row| StoredSession::new(store.rows.format.public_id(key), row)))
     }

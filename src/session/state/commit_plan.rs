@@ -96,7 +96,7 @@ impl State {
 
     fn plan_save(&mut self, lifetime: &Lifetime, now: UnixTime) -> CommitPlan {
         let metadata = &self.data.metadata;
-        let owner = metadata.login.as_ref().map(|login| &login.owner);
+        let owner = metadata.owner();
         let revokes_others = owner.is_some_and(|owner| self.revokes.contains(owner));
         let others = self.revokes.iter().filter(|of| Some(*of) != owner);
         let revoke = others.cloned().collect();

@@ -9,8 +9,10 @@ use silverback::session::{
     Dialect, Error, Lookup, Refusal, ServerOptions, ServerStore, Session, SessionStatus,
 };
 
+use tokio::task::JoinHandle;
+
 use super::super::support;
-use super::test_backend::Fault;
+use super::test_backend::{Fault, Gate};
 use super::{COOKIE, RUNTIME, Request, Server, jar_with, read, visit};
 
 /// Returns the value of the session's cookie.
@@ -29,6 +31,19 @@ async fn two_sessions(store: &ServerStore) -> (Jar, Jar) {
         session.insert("c", 4)
     });
     (own.await, other.await)
+}
+
+/// Begins a merge, and returns when it has loaded the other session and waits to save.
+async fn waiting_to_save(
+    server: &Server,
+    request: &Request,
+    token: String,
+) -> (Gate, JoinHandle<Result<Lookup<()>, Error>>) {
+    let gate = server.backend.waits_at(1);
+    let session = request.session.clone();
+    let merge = tokio::spawn(async move { session.merge(&token).await });
+    gate.is_reached().await;
+    (gate, merge)
 }
 
 const KEYS: [&str; 3] = ["a", "b", "c"];
@@ -300,11 +315,7 @@ fn a_change_of_the_other_session_is_taken_over_too() {
         let (own, mut other) = two_sessions(&store).await;
         let token = cookie(&other);
         let request = Request::of(&own, &store).await;
-        // The merge has loaded the other session, and waits to save.
-        let gate = server.backend.waits_at(1);
-        let session = request.session.clone();
-        let merge = tokio::spawn(async move { session.merge(&token).await });
-        gate.is_reached().await;
+        let (gate, merge) = waiting_to_save(&server, &request, token).await;
         visit(&mut other, &store, |session| {
             session.insert("c", 5).unwrap()
         })
@@ -328,10 +339,7 @@ fn a_merge_ends_no_login_that_has_replaced_the_other_session() {
         let (own, mut other) = two_sessions(&store).await;
         let token = cookie(&other);
         let request = Request::of(&own, &store).await;
-        let gate = server.backend.waits_at(1);
-        let session = request.session.clone();
-        let merge = tokio::spawn(async move { session.merge(&token).await });
-        gate.is_reached().await;
+        let (gate, merge) = waiting_to_save(&server, &request, token).await;
         visit(&mut other, &store, |session| session.login("ape").unwrap()).await;
         gate.open();
         assert_eq!(merge.await.unwrap().unwrap(), Lookup::Found(()));
@@ -383,9 +391,7 @@ fn a_merge_whose_caller_is_dropped_is_finished() {
         let (own, other) = two_sessions(&store).await;
         let token = cookie(&other);
         let request = Request::of(&own, &store).await;
-        let gate = server.backend.waits_at(1);
-        let merge = tokio::spawn(async move { request.session.merge(&token).await });
-        gate.is_reached().await;
+        let (gate, merge) = waiting_to_save(&server, &request, token).await;
         merge.abort();
         assert!(merge.await.unwrap_err().is_cancelled());
         gate.open();
