@@ -121,14 +121,13 @@ impl Metadata {
         }
     }
 
-    /// Ends the session at `deadline`. Refuses a deadline after the absolute limit.
+    /// Ends the session at `deadline`. Refuses one after [`Metadata::latest_deadline`].
     pub(super) fn set_deadline(
         &mut self,
         deadline: UnixTime,
         lifetime: &Lifetime,
     ) -> Result<(), Error> {
-        let limit = lifetime.limits(self.remembered).deadline(self.created);
-        if limit.is_some_and(|limit| deadline > limit) {
+        if is_later(Some(deadline), self.latest_deadline(lifetime)) {
             return Err(Error::usage(
                 "the deadline is after the lifetime's absolute limit: choose an earlier one",
             ));
@@ -137,11 +136,20 @@ impl Metadata {
         Ok(())
     }
 
-    /// Ends the session at `deadline`, or at the absolute limit if that is earlier.
+    /// Ends the session at `deadline`, or at [`Metadata::latest_deadline`] if that is earlier.
     pub(super) fn cut_deadline(&mut self, deadline: UnixTime, lifetime: &Lifetime) {
-        let limit = lifetime.limits(self.remembered).deadline(self.created);
-        self.deadline = earlier(Some(deadline), limit);
+        self.deadline = earlier(Some(deadline), self.latest_deadline(lifetime));
         self.own_deadline = true;
+    }
+
+    /// Returns the absolute limit. If a Go program has set a deadline after it, as scs can do,
+    /// returns that deadline: a session may always get a shorter one. `None` is no limit.
+    fn latest_deadline(&self, lifetime: &Lifetime) -> Option<UnixTime> {
+        let limit = lifetime.limits(self.remembered).deadline(self.created);
+        match is_later(self.deadline, limit) {
+            true => self.deadline,
+            false => limit,
+        }
     }
 
     /// Returns the metadata of a session that was sealed at `date`. A Go program, or a service with
@@ -449,6 +457,26 @@ mod tests {
         // The same applies when other requests' changes are made again.
         metadata.cut_deadline(at(999_999), &lifetime);
         assert_eq!(metadata.deadline, Some(at(100 + 43_200)));
+    }
+
+    /// scs's `MergeSession` takes over the deadline of another session.
+    #[test]
+    fn a_deadline_that_go_set_after_the_limit_can_be_shortened_and_not_prolonged() {
+        let lifetime = Lifetime::new().remembered_as_usual();
+        let limit = Metadata::new(&lifetime, at(100)).deadline.unwrap();
+        let later = at(limit.as_secs() + 600);
+        for (in_go, refused) in [(Some(later), Some(at(later.as_secs() + 1))), (None, None)] {
+            let mut metadata = Metadata::new(&lifetime, at(100));
+            metadata.deadline = in_go;
+            for deadline in refused {
+                assert!(metadata.set_deadline(deadline, &lifetime).is_err());
+            }
+            for deadline in [later, at(limit.as_secs() + 60), at(limit.as_secs() - 60), limit] {
+                metadata.set_deadline(deadline, &lifetime).unwrap();
+                assert_eq!(metadata.deadline, Some(deadline));
+            }
+            assert!(metadata.set_deadline(later, &lifetime).is_err());
+        }
     }
 
     #[test]

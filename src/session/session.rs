@@ -301,7 +301,8 @@ impl Session {
     ///
     /// # Errors
     /// Returns a [closed](Error::is_closed) error, and a usage error if the deadline is after the
-    /// lifetime's absolute limit.
+    /// lifetime's absolute limit. If a Go program has set a deadline after that limit, every earlier
+    /// one is allowed.
     pub fn set_deadline(&self, deadline: UnixTime) -> Result<(), Error> {
         self.state().set_deadline(deadline, &self.setup().lifetime)
     }
