@@ -471,7 +471,12 @@ mod tests {
             for deadline in refused {
                 assert!(metadata.set_deadline(deadline, &lifetime).is_err());
             }
-            for deadline in [later, at(limit.as_secs() + 60), at(limit.as_secs() - 60), limit] {
+            for deadline in [
+                later,
+                at(limit.as_secs() + 60),
+                at(limit.as_secs() - 60),
+                limit,
+            ] {
                 metadata.set_deadline(deadline, &lifetime).unwrap();
                 assert_eq!(metadata.deadline, Some(deadline));
             }
