@@ -3,12 +3,12 @@
 //! It is stored among the values, as one string under a reserved key. Go programs that share the
 //! cookie can keep such a string.
 
-use std::fmt::Write as _;
 use std::num::NonZeroU64;
 
 use crate::backend::OwnerName;
 use crate::codec::UnixTime;
 
+use super::credentials::CredentialsHash;
 use super::lifetime::Limits;
 use super::login::{Begun, Login, Order};
 use super::{Error, Lifetime, Refusal};
@@ -16,10 +16,46 @@ use super::{Error, Lifetime, Refusal};
 /// The last use of a session that a Go program wrote, since its row does not hold this time.
 pub(super) const NEVER_SEEN: UnixTime = UnixTime::from_secs(0);
 
-/// The version of the text's form. A text with another version is not ours. The second version is
-/// for sessions with a numbered login.
-const FORM: &str = "1";
-const NUMBERED_FORM: &str = "2";
+/// The forms of the text. A text in another form is not ours.
+const FORMS: [(&str, Form); 4] = [
+    (
+        "1",
+        Form {
+            is_numbered: false,
+            has_credentials: false,
+        },
+    ),
+    (
+        "2",
+        Form {
+            is_numbered: true,
+            has_credentials: false,
+        },
+    ),
+    (
+        "3",
+        Form {
+            is_numbered: false,
+            has_credentials: true,
+        },
+    ),
+    (
+        "4",
+        Form {
+            is_numbered: true,
+            has_credentials: true,
+        },
+    ),
+];
+
+/// A form of the text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Form {
+    /// True if the login has a number.
+    is_numbered: bool,
+    /// True if a hash of the owner's credentials comes after the flags.
+    has_credentials: bool,
+}
 
 /// The text of a missing field.
 const NONE: &str = "-";
@@ -62,6 +98,8 @@ pub(super) struct Metadata {
     /// nothing. Each save of the session clears the flag.
     pub(super) is_copy: bool,
     pub(super) login: Option<Login>,
+    /// The owner's credentials at the login, if the program has bound them. `None` without a login.
+    pub(super) credentials: Option<CredentialsHash>,
 }
 
 impl Metadata {
@@ -76,6 +114,7 @@ impl Metadata {
             owes_cookie: false,
             is_copy: false,
             login: None,
+            credentials: None,
         }
     }
 
@@ -99,6 +138,21 @@ impl Metadata {
         self.created = now;
         self.deadline = lifetime.limits(self.remembered).deadline(now);
         self.own_deadline = false;
+    }
+
+    /// Notes the credentials of the owner. Without a login, does nothing.
+    pub(super) fn bind_credentials(&mut self, credentials: &[u8]) {
+        self.credentials = self.hash_of(credentials);
+    }
+
+    /// Returns whether the owner is logged in, and these are the credentials that were bound.
+    pub(super) fn has_credentials(&self, credentials: &[u8]) -> bool {
+        let wanted = self.hash_of(credentials);
+        wanted.is_some() && wanted == self.credentials
+    }
+
+    fn hash_of(&self, credentials: &[u8]) -> Option<CredentialsHash> {
+        Some(CredentialsHash::new(self.owner()?, credentials))
     }
 
     /// Returns the owner, or `None` without a login.
@@ -195,32 +249,34 @@ impl Metadata {
         self.limits(lifetime).idle_end(self.seen)
     }
 
-    /// Writes the metadata as text: form, created, seen, deadline, flags. For a login, its time and
-    /// generation follow. If the login is numbered, its number and the number of the login that it
-    /// replaces follow. The owner comes last, since it may contain spaces.
+    /// Writes the metadata as text: form, created, seen, deadline, flags. For a login, the hash of the
+    /// credentials follows if there is one, and then the time and the generation. If the login is
+    /// numbered, its number and the number of the login that it replaces follow. The owner comes
+    /// last, since it may contain spaces.
     pub(super) fn to_text(&self) -> String {
         let mut text = String::with_capacity(64);
         let order = self.login.as_ref().and_then(Login::order);
-        text.push_str(order.map_or(FORM, |_| NUMBERED_FORM));
+        let credentials = self.credentials.filter(|_| self.login.is_some());
+        text.push_str(Form::text(order.is_some(), credentials.is_some()));
         push(&mut text, Some(self.created.as_secs()));
         push(&mut text, Some(self.seen.as_secs()));
         push(&mut text, self.deadline.map(UnixTime::as_secs));
-        text.push(' ');
-        text.push_str(self.flags());
+        push_text(&mut text, self.flags());
         if let Some(login) = &self.login {
+            if let Some(credentials) = credentials {
+                push_text(&mut text, &credentials.to_string());
+            }
             push(&mut text, Some(login.at.as_secs()));
-            text.push(' ');
-            let _ = match login.generation() {
-                Some(generation) => write!(text, "{generation}"),
-                None => text.write_str(NONE),
-            };
+            match login.generation() {
+                Some(generation) => push_text(&mut text, &generation.to_string()),
+                None => push_text(&mut text, NONE),
+            }
             if let Some(order) = order {
                 push(&mut text, Some(order.number));
                 push(&mut text, order.replaces);
                 push(&mut text, order.place.map(NonZeroU64::get));
             }
-            text.push(' ');
-            text.push_str(login.owner.as_str());
+            push_text(&mut text, login.owner.as_str());
         }
         text
     }
@@ -254,12 +310,9 @@ impl Metadata {
 
     /// Parses the text. Returns `None` if another program wrote it.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let (is_numbered, text) = match text.split_once(' ')? {
-            (FORM, text) => (false, text),
-            (NUMBERED_FORM, text) => (true, text),
-            _ => return None,
-        };
-        let mut fields = text.splitn(if is_numbered { 10 } else { 7 }, ' ');
+        let (form, text) = text.split_once(' ')?;
+        let form = Form::of(form)?;
+        let mut fields = text.splitn(form.most_fields(), ' ');
         let mut next = || fields.next();
         let created = time(next()?)?;
         let seen = time(next()?)?;
@@ -269,24 +322,14 @@ impl Metadata {
             .iter()
             .find(|(text, _)| *text == flags)
             .map(|(_, of)| of)?;
+        let credentials = match form.has_credentials {
+            true => Some(CredentialsHash::parse(next()?)?),
+            false => None,
+        };
         let login = match next() {
-            None if is_numbered => return None,
+            None if form.has_login() => return None,
             None => None,
-            Some(at) => Some(Login {
-                at: time(at)?,
-                begun: match is_numbered {
-                    true => Some(Begun {
-                        generation: next()?.parse().ok()?,
-                        order: Some(Order {
-                            number: next()?.parse().ok()?,
-                            replaces: optional(next()?, |number| number.parse().ok())?,
-                            place: optional(next()?, |place| place.parse().ok())?,
-                        }),
-                    }),
-                    false => optional(next()?, |mark| mark.parse().ok())?.map(Begun::in_cookie),
-                },
-                owner: OwnerName::new(next()?).ok()?,
-            }),
+            Some(at) => Some(parse_login(at, form.is_numbered, &mut next)?),
         };
         Some(Metadata {
             created,
@@ -297,8 +340,58 @@ impl Metadata {
             owes_cookie,
             is_copy,
             login,
+            credentials,
         })
     }
+}
+
+impl Form {
+    fn of(text: &str) -> Option<Self> {
+        let mut forms = FORMS.iter();
+        forms.find(|(of, _)| *of == text).map(|(_, form)| *form)
+    }
+
+    fn text(is_numbered: bool, has_credentials: bool) -> &'static str {
+        let form = Form {
+            is_numbered,
+            has_credentials,
+        };
+        let found = FORMS.iter().find(|(_, of)| *of == form);
+        found.map_or(NONE, |(text, _)| text)
+    }
+
+    /// Returns whether the text must have a login.
+    fn has_login(self) -> bool {
+        self.is_numbered || self.has_credentials
+    }
+
+    /// Returns the number of fields after the form, with a login.
+    fn most_fields(self) -> usize {
+        let numbers = if self.is_numbered { 3 } else { 0 };
+        7 + numbers + usize::from(self.has_credentials)
+    }
+}
+
+/// Parses the fields of a login, of which `at` is the first.
+fn parse_login<'t>(
+    at: &str,
+    is_numbered: bool,
+    next: &mut impl FnMut() -> Option<&'t str>,
+) -> Option<Login> {
+    let at = time(at)?;
+    let begun = match is_numbered {
+        true => Some(Begun {
+            generation: next()?.parse().ok()?,
+            order: Some(Order {
+                number: next()?.parse().ok()?,
+                replaces: optional(next()?, |number| number.parse().ok())?,
+                place: optional(next()?, |place| place.parse().ok())?,
+            }),
+        }),
+        false => optional(next()?, |mark| mark.parse().ok())?.map(Begun::in_cookie),
+    };
+    let owner = OwnerName::new(next()?).ok()?;
+    Some(Login { owner, at, begun })
 }
 
 /// Returns whether one deadline is later than the other. A missing deadline is the latest.
@@ -318,11 +411,15 @@ pub(super) fn earlier(one: Option<UnixTime>, other: Option<UnixTime>) -> Option<
 }
 
 fn push(text: &mut String, number: Option<u64>) {
-    text.push(' ');
     match number {
-        Some(number) => text.push_str(itoa::Buffer::new().format(number)),
-        None => text.push_str(NONE),
+        Some(number) => push_text(text, itoa::Buffer::new().format(number)),
+        None => push_text(text, NONE),
     }
+}
+
+fn push_text(text: &mut String, field: &str) {
+    text.push(' ');
+    text.push_str(field);
 }
 
 fn time(text: &str) -> Option<UnixTime> {
@@ -381,7 +478,7 @@ mod tests {
         for login in logins {
             for deadline in [None, Some(at(0)), Some(at(u64::MAX))] {
                 for (_, (remembered, own_deadline, owes_cookie, is_copy)) in FLAGS {
-                    let metadata = Metadata {
+                    let mut metadata = Metadata {
                         created: at(7),
                         seen: at(8),
                         deadline,
@@ -390,7 +487,14 @@ mod tests {
                         owes_cookie,
                         is_copy,
                         login: login.clone(),
+                        credentials: None,
                     };
+                    assert_eq!(
+                        Metadata::parse(&metadata.to_text()).as_ref(),
+                        Some(&metadata)
+                    );
+                    metadata.bind_credentials(b"hash of a password");
+                    assert_eq!(metadata.credentials.is_some(), login.is_some());
                     assert_eq!(Metadata::parse(&metadata.to_text()), Some(metadata));
                 }
             }
@@ -405,6 +509,8 @@ mod tests {
             "1 7 8 9 r 10 - ape",
             "1 7 8 9 r 10 MARK ape",
             "2 7 8 9 r 10 MARK 1 - - ape",
+            "3 7 8 9 r MARK 10 - ape",
+            "4 7 8 9 r MARK 10 MARK 1 - - ape",
         ] {
             assert!(Metadata::parse(&text(whole)).is_some(), "{whole}");
         }
@@ -428,6 +534,13 @@ mod tests {
             "2 7 8 9 r 10 MARK 1 - -",
             "2 7 8 9 r 10 MARK 1 - - ",
             "3 7 8 9 r",
+            "3 7 8 9 r MARK",
+            "3 7 8 9 r - 10 - ape",
+            "3 7 8 9 r 10 - ape",
+            "3 7 8 9 r MARKMARK 10 - ape",
+            "3 7 8 9 r 0123456789ABCDEF0123456789abcdef 10 - ape",
+            "4 7 8 9 r MARK 10 - ape",
+            "5 7 8 9 r",
             "1 -7 8 9 r",
             "1 7  9 r",
         ] {

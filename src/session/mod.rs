@@ -90,7 +90,7 @@
 //! | `state.rs`, `commit.rs`, `room.rs` | its state during one request, and how it is saved |
 //! | `sessions.rs`, `client_host.rs`, `response_fields.rs` | [`Sessions`]: the sessions of a request by name, and the fields of its response |
 //! | `values.rs`, `flashes.rs`, `data_model.rs`, `any_format.rs`, `json_texts.rs`, `go_json.rs` | [`Values`]: the values of a session, as gob or in other formats |
-//! | `metadata.rs`, `lifetime.rs` | [`Lifetime`]: the limits of a session |
+//! | `metadata.rs`, `lifetime.rs`, `login.rs`, `credentials.rs` | [`Lifetime`]: the limits of a session; its login |
 //! | `cookie_options.rs`, `cookie_writer.rs`, `cookie_header.rs` | [`CookieOptions`]: writing and reading the cookie |
 //! | `opened_cookies.rs`, `request_url.rs`, `foreign_cookies.rs` | choosing one of several cookies, and removing cookies that another host planted |
 //! | `cookie_life.rs`, `expiry.rs` | the time for which a client keeps the cookie, and the expiry of a row |
@@ -117,6 +117,7 @@ mod cookie_life;
 mod cookie_options;
 mod cookie_store;
 mod cookie_writer;
+mod credentials;
 mod data_model;
 mod dialect;
 mod error;

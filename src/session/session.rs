@@ -197,6 +197,71 @@ impl Session {
         }
     }
 
+    /// Binds the login to the user's credentials, so that [`check_credentials`] ends the session after
+    /// they have changed. `credentials` is a value that changes with them, such as the hash of the
+    /// password with its salt. Call it after a login, and for the session that stays when the
+    /// password is changed.
+    ///
+    /// The session keeps a hash of the value. If a cookie is signed and not encrypted, its client
+    /// can read that hash: never pass a password, nor another value that can be guessed.
+    ///
+    /// ```
+    /// # use silverback::session::{Error, Session};
+    /// struct User { id: String, password_hash: String }
+    ///
+    /// fn log_in(session: &Session, user: &User) -> Result<(), Error> {
+    ///     session.login(&user.id)?;
+    ///     session.bind_credentials(&user.password_hash)
+    /// }
+    ///
+    /// fn change_password(session: &Session, user: &mut User, new: String) -> Result<(), Error> {
+    ///     user.password_hash = new; // and saved
+    ///     session.bind_credentials(&user.password_hash)
+    /// }
+    /// ```
+    ///
+    /// [`check_credentials`]: Session::check_credentials
+    ///
+    /// # Errors
+    /// Returns a [closed](Error::is_closed) error, and a usage error if there is no login.
+    #[doc(alias = "session_auth_hash")]
+    pub fn bind_credentials(&self, credentials: impl AsRef<[u8]>) -> Result<(), Error> {
+        let owner = self.owner().ok_or_else(|| {
+            Error::usage("no user is logged in: call login before bind_credentials")
+        })?;
+        let credentials = credentials.as_ref().to_vec();
+        self.state().change(move |data| {
+            // If another request has logged another user in, the credentials are not that user's.
+            let current = data.metadata.owner();
+            if current.is_some_and(|current| current.as_str() == owner) {
+                data.metadata.bind_credentials(&credentials);
+            }
+            Ok(())
+        })
+    }
+
+    /// Returns whether a user is logged in whose login was [bound](Session::bind_credentials) to
+    /// these credentials. If the login was bound to others, or to none, ends the session as
+    /// [`logout`](Session::logout) does.
+    ///
+    /// `web::guard::CurrentUser` calls it for you.
+    ///
+    /// # Errors
+    /// Returns a [closed](Error::is_closed) error if the session is to end and takes no more
+    /// changes.
+    pub fn check_credentials(&self, credentials: impl AsRef<[u8]>) -> Result<bool, Error> {
+        let setup = self.setup();
+        let mut state = self.state();
+        if state.data.metadata.has_credentials(credentials.as_ref()) {
+            return Ok(true);
+        }
+        if state.data.metadata.login.is_some() {
+            tracing::info!("the user's credentials have changed since the login: the session ends");
+            state.logout(&setup.lifetime, setup.now())?;
+        }
+        Ok(false)
+    }
+
     /// Gives the session a new ID and a new cookie, and keeps its values and limits. Use it after a
     /// change of rights.
     ///

@@ -49,14 +49,8 @@ impl Jar {
         let mut jar = Jar::new();
         let sessions = jar.sessions(stores);
         fill(&sessions.session().await?)?;
-        for set_cookie in sessions
-            .finish()
-            .await?
-            .iter()
-            .flat_map(|fields| fields.set_cookies())
-        {
-            jar.receive(set_cookie);
-        }
+        let fields = sessions.finish().await?;
+        jar.receive_all(fields.iter().flat_map(|fields| fields.set_cookies()));
         Ok(jar)
     }
 
@@ -76,6 +70,13 @@ impl Jar {
         match parts.any(|attribute| attribute.eq_ignore_ascii_case("max-age=0")) {
             true => self.remove(name),
             false => self.set(name, value),
+        }
+    }
+
+    /// Applies each Set-Cookie of a response: the values of its header fields with that name.
+    pub fn receive_all<F: AsRef<[u8]>>(&mut self, set_cookies: impl IntoIterator<Item = F>) {
+        for set_cookie in set_cookies {
+            self.receive(&String::from_utf8_lossy(set_cookie.as_ref()));
         }
     }
 

@@ -17,6 +17,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseErr
 use crate::session::{Error, ResponseFields, Session, Sessions, Stores};
 
 use super::fields::Head;
+use super::guard::access::{Access, RequestAccess, access_setters};
 use super::{ErrorMark, TEXT, fields, page_for_developers};
 
 type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -51,6 +52,7 @@ type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 pub struct SessionMiddleware {
     stores: Stores,
     on_error: Option<OnError>,
+    access: Access,
 }
 
 /// A function from a session error and the request's head to a response.
@@ -63,8 +65,11 @@ impl SessionMiddleware {
         SessionMiddleware {
             stores: stores.into(),
             on_error: None,
+            access: Access::default(),
         }
     }
+
+    access_setters!();
 
     /// Sets the response to a session error, which otherwise is empty and has [the error's
     /// status](Error::status). `respond` gets the head of the request as it reached the
@@ -135,6 +140,11 @@ async fn finish_response<B>(
     response: ServiceResponse<B>,
 ) -> ServiceResponse<EitherBody<B>> {
     let (request, mut response) = response.into_parts();
+    if let Some(FailedExtraction(error)) = failure_of(&request) {
+        error.log();
+        let response = error_page.respond(&error).map_into_right_body();
+        return ServiceResponse::new(request, response);
+    }
     if is_answered(&response) {
         if let Some(fields) = sessions.abandon() {
             fields::add(fields, &mut response);
@@ -247,6 +257,10 @@ fn is_answered<B>(response: &HttpResponse<B>) -> bool {
         .is_some_and(|mark: &ErrorMark| mark.is_answered)
 }
 
+fn failure_of(request: &HttpRequest) -> Option<FailedExtraction> {
+    request.extensions_mut().remove()
+}
+
 /// Returns the session error from which a response was made, if any.
 fn session_error<B>(response: &HttpResponse<B>) -> Option<Error> {
     let marked = response
@@ -304,7 +318,11 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let SessionMiddleware { stores, on_error } = &*self.middleware;
+        let SessionMiddleware {
+            stores,
+            on_error,
+            access,
+        } = &*self.middleware;
         let outer = request.extensions().get::<Sessions>().cloned();
         let sessions = match outer {
             Some(outer) => outer.within(stores),
@@ -312,6 +330,10 @@ where
         };
         let error_page = ErrorPage::new(on_error.as_ref(), request.head(), sessions.clone());
         request.extensions_mut().insert(sessions.clone());
+        if access.is_set() {
+            let access = RequestAccess::new(access.clone());
+            request.extensions_mut().insert(access);
+        }
         let response = self.service.call(request);
         Box::pin(async move {
             match response.await {
@@ -344,8 +366,25 @@ impl FromRequest for Sessions {
     }
 }
 
+/// A session error of an extractor, in the request's extensions. actix-web turns each error of an
+/// argument `Option<T>` into `None`, so that the handler would take an outage for a missing session.
+#[derive(Clone)]
+struct FailedExtraction(Error);
+
+/// Keeps the error of an extractor for the middleware, and returns it.
+pub(super) fn keep_failure(request: &HttpRequest, error: Error) -> Error {
+    let failed = FailedExtraction(error.clone());
+    request.extensions_mut().insert(failed);
+    error
+}
+
 /// Extracts the session of the first store. If the client's cookie was refused, the
 /// [`Refusal`](crate::session::Refusal) is put into the request's extensions.
+///
+/// `Option<Session>` is `None` if there is no middleware around the handler. If the session cannot
+/// be loaded, for example because a server is unavailable, the response is the session error's, also
+/// if the handler's argument is an `Option` or a `Result`. To answer such a request yourself, take
+/// [`Sessions`], and load the session in the handler.
 impl FromRequest for Session {
     type Error = Error;
     type Future = LocalFuture<Result<Self, Error>>;
@@ -354,7 +393,8 @@ impl FromRequest for Session {
         let sessions = Sessions::from_request(request, payload);
         let request = request.clone();
         Box::pin(async move {
-            let session = sessions.await?.session().await?;
+            let session = sessions.await?.session().await;
+            let session = session.map_err(|error| keep_failure(&request, error))?;
             if let Some(refusal) = session.refusal() {
                 request.extensions_mut().insert(refusal);
             }

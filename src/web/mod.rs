@@ -4,6 +4,7 @@
 //!   other tower service, [`SessionMiddleware`](actix::SessionMiddleware) for actix-web.
 //! - Log in, log out, remember a user, show a flash message: the
 //!   [example](#log-in-and-log-out) below.
+//! - Let only logged-in users reach a route, and get the user in a handler: [`guard`].
 //! - Answer session errors with a page of your own: `on_error` of the layer.
 //! - Run behind a proxy or a CDN: [below](#proxies), and the page `guide::proxies`.
 //! - Let caches keep a response: [`Public`].
@@ -168,6 +169,8 @@
 //! | [`tower`] | any tower service: [`SessionLayer`](tower::SessionLayer) | `tower` |
 //! | `axum.rs`, `axum_parts.rs` | axum: the extractors `Session` and `Sessions`, on top of the layer | `axum` |
 //! | [`actix`] | actix-web: [`SessionMiddleware`](actix::SessionMiddleware) and the same extractors | `actix` |
+//! | [`guard`] | guards and the current user, for all frameworks | |
+//! | `testing.rs` | [`Jar::send`](crate::session::testing::Jar::send): requests of tests | `tower` |
 //! | `fields.rs` | header fields, shared by all frameworks | |
 //!
 //! This module only moves header fields between a framework and
@@ -234,5 +237,8 @@ mod axum;
 #[cfg(feature = "axum")]
 mod axum_parts;
 mod fields;
+pub mod guard;
+#[cfg(feature = "tower")]
+mod testing;
 #[cfg(feature = "tower")]
 pub mod tower;

@@ -15,6 +15,7 @@ use tower_service::Service;
 use crate::session::{Error, ResponseFields, Sessions, Stores};
 
 use super::fields::Head;
+use super::guard::access::{Access, RequestAccess, access_setters};
 use super::{ErrorMark, fields};
 
 /// A layer that puts each request's [`Sessions`] into its extensions, and saves them before the
@@ -68,6 +69,7 @@ use super::{ErrorMark, fields};
 pub struct SessionLayer<B> {
     stores: Stores,
     on_error: OnError<B>,
+    access: Access,
 }
 
 /// The function that makes the response to a session error.
@@ -90,6 +92,7 @@ impl<B> SessionLayer<B> {
         SessionLayer {
             stores: stores.into(),
             on_error: OnError::Default(|error| failed(error.clone())),
+            access: Access::default(),
         }
     }
 
@@ -102,8 +105,11 @@ impl<B> SessionLayer<B> {
         SessionLayer {
             stores: stores.into(),
             on_error: OnError::Custom(Arc::new(respond)),
+            access: Access::default(),
         }
     }
+
+    access_setters!();
 
     /// Sets the response to a session error, which otherwise is empty and has [the error's
     /// status](Error::status). `respond` gets the parts of the request as they reached the
@@ -172,6 +178,7 @@ impl<B> Clone for SessionLayer<B> {
         SessionLayer {
             stores: self.stores.clone(),
             on_error: self.on_error.clone(),
+            access: self.access.clone(),
         }
     }
 }
@@ -230,6 +237,10 @@ where
         };
         let error_page = ErrorPage::new(&self.layer.on_error, &parts);
         parts.extensions.insert(sessions.clone());
+        if self.layer.access.is_set() {
+            let access = RequestAccess::new(self.layer.access.clone());
+            parts.extensions.insert(access);
+        }
         ResponseFuture {
             response: self.inner.call(Request::from_parts(parts, body)),
             sessions,
@@ -247,7 +258,7 @@ fn sessions_of(stores: &Stores, request: &Parts) -> Sessions {
 
 /// Returns the request's target as the client sent it. Nested routers of axum strip the part
 /// that the outer router matched.
-fn uri_of(request: &Parts) -> &Uri {
+pub(super) fn uri_of(request: &Parts) -> &Uri {
     #[cfg(feature = "axum")]
     if let Some(original) = super::axum_parts::original_uri(request) {
         return original;

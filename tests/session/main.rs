@@ -20,6 +20,7 @@ mod endings;
 mod errors;
 mod frameworks;
 mod gorilla;
+mod guards;
 #[path = "../support/in_layout.rs"]
 mod in_layout;
 mod laws;

@@ -1,0 +1,161 @@
+//! [`Access`]: what a session layer knows about users and login pages, and the decision whether a
+//! request may pass.
+
+use std::any::type_name;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use crate::session::{Error, Session};
+
+use super::denied::{Denied, Reason, RequestLine};
+use super::users::{AnyUser, AnyUsers};
+
+/// The settings of a session layer for its guards.
+#[derive(Clone, Default)]
+pub(in super::super) struct Access {
+    pub(in super::super) users: Option<Arc<dyn AnyUsers>>,
+    pub(in super::super) login_page: Option<Arc<str>>,
+    pub(in super::super) confirm_page: Option<Arc<str>>,
+}
+
+impl Access {
+    /// Returns whether any setting is set.
+    pub(in super::super) fn is_set(&self) -> bool {
+        self.users.is_some() || self.login_page.is_some() || self.confirm_page.is_some()
+    }
+
+    fn page(&self, reason: Reason) -> Option<&str> {
+        match reason {
+            Reason::NoLogin => self.login_page.as_deref(),
+            Reason::NotFresh => self.confirm_page.as_deref().or(self.login_page.as_deref()),
+        }
+    }
+}
+
+/// The methods of a session layer that set its [`Access`].
+macro_rules! access_setters {
+    () => {
+        /// Sets the users of the application, so that guards and handlers get the
+        /// [user](crate::web::guard::CurrentUser) of a session, and sessions end when the user's
+        /// credentials change. The page of [`guard`](crate::web::guard) has an example.
+        #[must_use]
+        pub fn users(mut self, users: impl crate::web::guard::Users) -> Self {
+            self.access.users = Some(std::sync::Arc::new(users));
+            self
+        }
+
+        /// Sets the address of the login page, to which
+        /// [guards](crate::web::guard::require_login) lead browsers. It consists of visible ASCII
+        /// characters. Without it, the response is a 401.
+        #[must_use]
+        pub fn login_page(mut self, page: impl Into<String>) -> Self {
+            self.access.login_page = Some(page.into().into());
+            self
+        }
+
+        /// Sets the address of the page that asks a logged-in user for the password once more, for
+        /// [`require_fresh`](crate::web::guard::require_fresh). Default: the login page.
+        #[must_use]
+        pub fn confirm_page(mut self, page: impl Into<String>) -> Self {
+            self.access.confirm_page = Some(page.into().into());
+            self
+        }
+    };
+}
+pub(in super::super) use access_setters;
+
+/// The settings, and the user of one request. Put into the request's extensions.
+#[derive(Clone, Default)]
+pub(in super::super) struct RequestAccess {
+    access: Access,
+    loaded: Arc<Mutex<Option<Loaded>>>,
+}
+
+/// A user who was loaded, or the knowledge that there is none.
+struct Loaded {
+    owner: Option<String>,
+    user: Option<AnyUser>,
+}
+
+impl RequestAccess {
+    pub(in super::super) fn new(access: Access) -> Self {
+        RequestAccess {
+            access,
+            loaded: Arc::default(),
+        }
+    }
+
+    /// Returns the answer to a request that may not pass. It leads to `page`, or else to the page of
+    /// the settings.
+    pub(super) fn denied(
+        &self,
+        reason: Reason,
+        page: Option<&str>,
+        request: &RequestLine<'_>,
+    ) -> Denied {
+        let page = page.or_else(|| self.access.page(reason));
+        Denied::new(reason, page, request)
+    }
+
+    /// Decides whether the session's user may pass, with a login of that age at most.
+    pub(super) async fn check(
+        &self,
+        session: &Session,
+        age: Option<Duration>,
+    ) -> Result<Result<(), Reason>, Error> {
+        let is_user = match &self.access.users {
+            Some(users) => self.load(&**users, session).await?.is_some(),
+            None => session.owner().is_some(),
+        };
+        let is_fresh = age.is_none_or(|age| session.require_fresh(age).is_ok());
+        Ok(match (is_user, is_fresh) {
+            (true, true) => Ok(()),
+            (true, false) => Err(Reason::NotFresh),
+            (false, _) => Err(Reason::NoLogin),
+        })
+    }
+
+    /// Returns the session's user, or `None` if no user is logged in.
+    pub(super) async fn user<U: Send + Sync + 'static>(
+        &self,
+        session: &Session,
+    ) -> Result<Option<Arc<U>>, Error> {
+        let users = self.access.users.as_deref().ok_or_else(|| {
+            Error::usage("the session layer has no users: give it yours with its method `users`")
+        })?;
+        let Some(user) = self.load(users, session).await? else {
+            return Ok(None);
+        };
+        let of_type = user.downcast::<U>().map_err(|_| {
+            Error::usage(format!(
+                "the session layer has users of the type {}, and the handler asks for {}",
+                users.type_name(),
+                type_name::<U>()
+            ))
+        })?;
+        Ok(Some(of_type))
+    }
+
+    /// Loads the user, unless this request has already loaded the user of that name.
+    async fn load(
+        &self,
+        users: &dyn AnyUsers,
+        session: &Session,
+    ) -> Result<Option<AnyUser>, Error> {
+        let mut loaded = self.loaded.lock().await;
+        if let Some(loaded) = &*loaded
+            && loaded.owner == session.owner()
+        {
+            return Ok(loaded.user.clone());
+        }
+        let user = users.load(session).await?;
+        *loaded = Some(Loaded {
+            // Read afterwards: the session may have ended.
+            owner: session.owner(),
+            user: user.clone(),
+        });
+        Ok(user)
+    }
+}

@@ -1,0 +1,100 @@
+//! [`LoginGuard`] as a layer for tower services, and so for axum.
+
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::header::{ACCEPT, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::session::Sessions;
+
+use super::super::tower::{failed, uri_of};
+use super::access::RequestAccess;
+use super::denied::{Denied, RequestLine, accepts_html};
+use super::login_guard::LoginGuard;
+
+impl<S> Layer<S> for LoginGuard {
+    type Service = GuardService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        GuardService {
+            inner,
+            guard: self.clone(),
+        }
+    }
+}
+
+/// The service that [`LoginGuard`] puts around another.
+#[derive(Clone, Debug)]
+pub struct GuardService<S> {
+    inner: S,
+    guard: LoginGuard,
+}
+
+impl<S, Body, B> Service<Request<Body>> for GuardService<S>
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    Body: Send + 'static,
+    B: Default + 'static,
+{
+    type Response = Response<B>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<B>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        // The service that is ready serves this request. The clone serves the next one.
+        let next = self.inner.clone();
+        let mut inner = mem::replace(&mut self.inner, next);
+        let guard = self.guard.clone();
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let sessions = parts.extensions.get::<Sessions>();
+            let access = access_of(&parts);
+            match guard.check(sessions, &access, &request_line(&parts)).await {
+                Ok(Ok(())) => inner.call(Request::from_parts(parts, body)).await,
+                Ok(Err(denied)) => Ok(denied.response()),
+                Err(error) => Ok(failed(error)),
+            }
+        })
+    }
+}
+
+/// Returns the layer's settings and the user of a request.
+pub(super) fn access_of(request: &Parts) -> RequestAccess {
+    let access = request.extensions.get::<RequestAccess>();
+    access.cloned().unwrap_or_default()
+}
+
+pub(super) fn request_line(request: &Parts) -> RequestLine<'_> {
+    let accept = request.headers.get_all(ACCEPT).iter();
+    let target = uri_of(request).path_and_query();
+    RequestLine {
+        is_safe: matches!(request.method, Method::GET | Method::HEAD),
+        accepts_html: accepts_html(accept.filter_map(|field| field.to_str().ok())),
+        target: target.map_or("/", |target| target.as_str()),
+    }
+}
+
+impl Denied {
+    pub(super) fn response<B: Default>(&self) -> Response<B> {
+        let mut response = Response::new(B::default());
+        let status = StatusCode::from_u16(self.status());
+        *response.status_mut() = status.unwrap_or(StatusCode::UNAUTHORIZED);
+        for (name, value) in self.fields() {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                let name = HeaderName::from_static(name);
+                response.headers_mut().append(name, value);
+            }
+        }
+        response
+    }
+}
