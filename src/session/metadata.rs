@@ -581,7 +581,7 @@ mod tests {
         for (in_go, refused) in [(Some(later), Some(at(later.as_secs() + 1))), (None, None)] {
             let mut metadata = Metadata::new(&lifetime, at(100));
             metadata.deadline = in_go;
-            for deadline in refused {
+            if let Some(deadline) = refused {
                 assert!(metadata.set_deadline(deadline, &lifetime).is_err());
             }
             for deadline in [
