@@ -63,6 +63,7 @@
 //! | `json` | yes | `Serializer::Json` |
 //! | `bincode` | no | `Serializer::Bincode` (an unmaintained format, read only after the MAC is verified) |
 //! | `session` | no | `session`: sessions in cookies and in servers; brings `backend` |
+//! | `config` | no | options of codecs, cookies, lifetimes and backends as `serde::Deserialize`, for configuration files |
 //! | `tower` | no | `web::tower`: a layer for any tower service; brings `session` |
 //! | `axum` | no | axum's extractors on top of that layer; brings `tower` |
 //! | `actix` | no | `web::actix`: middleware and extractors for actix-web; brings `session` |
@@ -107,6 +108,8 @@ pub mod codec;
     feature = "tower-sessions-0-14"
 ))]
 pub mod compat;
+#[cfg(feature = "config")]
+mod duration_text;
 #[cfg(feature = "backend")]
 mod fault;
 pub mod gob;

@@ -17,8 +17,14 @@ use super::{Backend, Error, Memory};
 /// let options = ConnectOptions::new().timeout(Duration::from_secs(2)).create_if_missing(false);
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize))]
+#[cfg_attr(feature = "config", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct ConnectOptions {
+    #[cfg_attr(
+        feature = "config",
+        serde(deserialize_with = "crate::duration_text::read")
+    )]
     timeout: Duration,
     #[cfg_attr(
         not(any(

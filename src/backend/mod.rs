@@ -86,7 +86,7 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `mod.rs` | [`Backend`] |
+//! | `mod.rs`, `into_backend.rs` | [`Backend`], and [`IntoBackend`] |
 //! | `record.rs`, `key.rs`, `expiry.rs` | [`Record`], [`Revision`], [`Key`], [`Expiry`] |
 //! | `outcome.rs` | [`Outcome`], [`Created`]: the results of writes |
 //! | `layout.rs` | [`Layout`]: the form of a backend's rows |
@@ -159,6 +159,7 @@ mod files;
 mod generations;
 #[cfg(any(feature = "redis", feature = "memcached", feature = "etcd"))]
 mod go_keys;
+mod into_backend;
 mod key;
 mod layout;
 #[cfg(feature = "memcached")]
@@ -220,6 +221,7 @@ pub use files::{Files, FilesOptions, GorillaFiles};
 pub use generations::{Generation, Generations};
 #[cfg(any(feature = "redis", feature = "memcached", feature = "etcd"))]
 pub use go_keys::GoKeys;
+pub use into_backend::IntoBackend;
 pub use key::Key;
 pub use layout::Layout;
 #[cfg(feature = "memcached")]

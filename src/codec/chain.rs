@@ -9,7 +9,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::frame::{Frame, with_frame};
-use super::{Codec, CodecOptions, Error, KeyPair, Opened, SecureCookie, Serializer, UnixTime};
+use super::{
+    Codec, CodecOptions, Error, KeyPair, KeyPairs, Opened, SecureCookie, Serializer, UnixTime,
+};
 
 /// A chain of codecs, newest key first, which is itself a [`Codec`].
 ///
@@ -133,6 +135,19 @@ impl Codecs {
     #[doc(alias = "CodecsFromPairs")]
     pub fn from_pairs(pairs: impl IntoIterator<Item = KeyPair>) -> Result<Self, Error> {
         Codecs::from_pairs_with(pairs, &CodecOptions::new())
+    }
+
+    /// Creates a chain of the key pairs in an environment variable, with gorilla's defaults.
+    ///
+    /// ```no_run
+    /// let codecs = silverback::codec::Codecs::from_env("SILVERBACK_KEYS")?;
+    /// # Ok::<(), silverback::codec::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the errors of [`KeyPairs::from_env`] and [`new`](Codecs::new).
+    pub fn from_env(variable: &str) -> Result<Self, Error> {
+        Codecs::from_pairs(KeyPairs::from_env(variable)?)
     }
 
     /// Creates a chain of key pairs, newest first, all with the same settings.

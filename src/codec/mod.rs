@@ -32,8 +32,8 @@
 //! |---|---|
 //! | `mod.rs` | the trait [`Codec`]: two required methods, and every other form as a wrapper |
 //! | `secure_cookie.rs` | [`SecureCookie`]: the codec of one key pair |
-//! | `chain.rs` | [`Codecs`]: a chain of codecs, for key rotation |
-//! | `options.rs` | [`CodecOptions`]: ages, lengths, hash function, cipher, serializer |
+//! | `chain.rs`, `into_codec.rs` | [`Codecs`]: a chain of codecs, for key rotation; [`IntoCodec`] |
+//! | `options.rs`, `config.rs` | [`CodecOptions`]: ages, lengths, hash function, cipher, serializer |
 //! | `keys.rs`, `key_text.rs`, `key_pairs.rs`, `other_reading.rs` | typed keys, and their text form |
 //! | `serializer/` | [`Serializer`]: turns typed values into bytes |
 //! | `opened.rs`, `error.rs`, `time.rs` | the results of opening, and the time type |
@@ -48,11 +48,14 @@
 mod base64_engine;
 mod chain;
 mod cipher;
+#[cfg(feature = "config")]
+mod config;
 #[cfg(feature = "session")]
 mod derive;
 mod error;
 mod frame;
 mod hmac_sha256;
+mod into_codec;
 mod key_pairs;
 mod key_text;
 mod keys;
@@ -78,6 +81,7 @@ pub use chain::{Codecs, Member, decode_multi, encode_multi};
 #[cfg(feature = "session")]
 pub(crate) use derive::derive_chain;
 pub use error::Error;
+pub use into_codec::IntoCodec;
 pub use key_pairs::{KeyPairs, read_key_file};
 pub use keys::{BlockKey, HashKey, KeyPair, generate_random_key};
 pub use opened::Opened;

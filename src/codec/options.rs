@@ -10,6 +10,8 @@ use super::{Error, Serializer, UnixTime};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "HashFunc")]
+#[cfg_attr(feature = "config", derive(serde::Deserialize))]
+#[cfg_attr(feature = "config", serde(rename_all = "snake_case"))]
 pub enum HashFunction {
     /// HMAC-SHA-256, gorilla's default: MACs of 32 bytes.
     #[default]
@@ -31,6 +33,8 @@ pub enum HashFunction {
 /// plaintext.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "config", derive(serde::Deserialize))]
+#[cfg_attr(feature = "config", serde(rename_all = "snake_case"))]
 pub enum Cipher {
     /// AES in counter mode with a 128-bit big-endian counter (NIST SP 800-38A,
     /// section 6.5), as gorilla does.
@@ -56,6 +60,8 @@ pub enum Cipher {
 /// # Ok::<(), silverback::codec::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize))]
+#[cfg_attr(feature = "config", serde(from = "super::config::CodecConfig"))]
 pub struct CodecOptions {
     pub(super) hash: HashFunction,
     pub(super) cipher: Cipher,

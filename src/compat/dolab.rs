@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{Backend, ConnectOptions, GoKeys, connect_go_keys};
+use crate::backend::{Backend, ConnectOptions, GoKeys, IntoBackend, connect_go_keys};
 use crate::codec::{CodecOptions, Codecs, KeyPairs};
 use crate::session::{
     CookieOptions, Dialect, DolabDialect, Error, Lifetime, ServerOptions, ServerStore,
@@ -264,9 +264,9 @@ pub async fn dolab(url: &str, keys: KeyPairs, config: DolabConfig) -> Result<Dol
 impl DolabStore {
     /// Opens the sessions in a backend: a `GoRedis` or a `GoMemcached` with the keys
     /// [`GoKeys::dolab_redis`] or [`GoKeys::dolab_memcache`].
-    pub fn new(backend: Arc<dyn Backend>, keys: KeyPairs, config: DolabConfig) -> Self {
+    pub fn new(backend: impl IntoBackend, keys: KeyPairs, config: DolabConfig) -> Self {
         DolabStore {
-            backend,
+            backend: backend.into_backend(),
             keys,
             config,
             cookie: CookieOptions::new(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, IntoBackend};
 use crate::session::{
     CookieOptions, Dialect, Error, Lifetime, ScsDialect, ServerOptions, ServerStore,
 };
@@ -91,9 +91,9 @@ impl SessionManager {
     /// Returns scs's defaults: the cookie `session`, which stays when the browser closes, and a
     /// lifetime of 24 hours from the session's beginning. Unlike in Go, the cookie is Secure.
     #[doc(alias = "New")]
-    pub fn new(backend: Arc<dyn Backend>) -> Self {
+    pub fn new(backend: impl IntoBackend) -> Self {
         SessionManager {
-            backend,
+            backend: backend.into_backend(),
             cookie: CookieOptions::new(),
             lifetime: Duration::from_secs(86_400),
             idle_timeout: None,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{self, Backend, Cleanup, ConnectOptions};
+use crate::backend::{self, Backend, Cleanup, ConnectOptions, IntoBackend};
 #[cfg(any(feature = "redis", feature = "etcd"))]
 use crate::backend::{GoKeys, connect_go_keys};
 #[cfg(any(
@@ -335,12 +335,13 @@ impl ScsStore {
     ///
     /// # Panics
     /// Panics outside of a tokio runtime, unless the interval is zero.
-    pub fn from_backend(backend: Arc<dyn Backend>, options: ScsStoreOptions) -> Self {
+    pub fn from_backend(backend: impl IntoBackend, options: ScsStoreOptions) -> Self {
         let ScsStoreOptions {
             cleanup_interval,
             on_cleanup_error,
             ..
         } = options;
+        let backend = backend.into_backend();
         let cleanup = (!cleanup_interval.is_zero())
             .then(|| Cleanup::every(cleanup_interval, backend.clone(), on_cleanup_error));
         ScsStore { backend, cleanup }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use crate::backend::{self, Backend, Created, Expiry, Key, Layout, Outcome, Record};
+use crate::backend::{self, Backend, Created, Expiry, IntoBackend, Key, Layout, Outcome, Record};
 
 /// The first byte of each value. A value with another first byte is not a session of this store.
 const VERSION: u8 = 1;
@@ -105,7 +105,8 @@ impl BackendStore {
     ///
     /// # Errors
     /// Returns a usage error if the backend's rows are those of a Go package.
-    pub fn new(backend: Arc<dyn Backend>) -> std::result::Result<Self, backend::Error> {
+    pub fn new(backend: impl IntoBackend) -> std::result::Result<Self, backend::Error> {
+        let backend = backend.into_backend();
         match backend.layout() {
             Layout::Native => Ok(BackendStore(SessionRows(backend))),
             layout => Err(backend::Error::usage(format!(

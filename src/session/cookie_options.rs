@@ -11,6 +11,8 @@ use super::Error;
 
 /// The cases in which a browser sends the cookie with requests that other sites cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize))]
+#[cfg_attr(feature = "config", serde(rename_all = "lowercase"))]
 #[doc(alias = "CSRF")]
 pub enum SameSite {
     /// Never, not even if the user follows a link from another site. The page that the link leads to
@@ -40,6 +42,8 @@ pub enum SameSite {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[doc(alias = "Options")]
+#[cfg_attr(feature = "config", derive(serde::Deserialize))]
+#[cfg_attr(feature = "config", serde(try_from = "super::config::CookieConfig"))]
 pub struct CookieOptions {
     pub(super) name: String,
     pub(super) scope: Scope,

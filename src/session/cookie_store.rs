@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::{Backend, Generation, Generations, OwnerName};
-use crate::codec::{Codec, Opened, UnixTime};
+use crate::codec::{Codec, IntoCodec, KeyPairs, Opened, UnixTime};
 
 use super::backend_generations::BackendGenerations;
 use super::data_model::DataModel;
@@ -91,8 +91,23 @@ impl CookieStore {
     ///
     /// # Errors
     /// Returns the errors of [`with_options`](CookieStore::with_options).
-    pub fn new(codec: impl Codec + 'static) -> Result<Self, Error> {
+    pub fn new(codec: impl IntoCodec) -> Result<Self, Error> {
         CookieStore::with_options(codec, CookieOptions::new(), Lifetime::new())
+    }
+
+    /// Creates a store with the key pairs in an environment variable, as `silverback keygen` prints
+    /// them, and the defaults of [`CookieOptions`] and [`Lifetime`].
+    ///
+    /// ```no_run
+    /// let store = silverback::session::CookieStore::from_env("SILVERBACK_KEYS")?;
+    /// # Ok::<(), silverback::session::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the errors of [`KeyPairs::from_env`] and of
+    /// [`with_options`](CookieStore::with_options).
+    pub fn from_env(variable: &str) -> Result<Self, Error> {
+        CookieStore::new(KeyPairs::from_env(variable).map_err(Error::of_keys)?)
     }
 
     /// Creates a store with the given cookie and lifetime.
@@ -107,16 +122,17 @@ impl CookieStore {
     /// - The codec's serializer cannot hold a session. Gob and JSON can, and so can your own
     ///   formats if they are self-describing.
     pub fn with_options(
-        codec: impl Codec + 'static,
+        codec: impl IntoCodec,
         cookie: CookieOptions,
         lifetime: Lifetime,
     ) -> Result<Self, Error> {
+        let codec = codec.into_codec().map_err(Error::of_keys)?;
         let serializer = codec.serializer();
         let mut setup = Setup::new(cookie, lifetime, DataModel::of(&serializer), false)?;
         setup.check_codec(&codec)?;
         Values::check(&codec, setup.cookie.name(), setup.now())?;
         Ok(CookieStore {
-            codec: Arc::new(codec),
+            codec,
             setup,
             generations: None,
         })

@@ -4,6 +4,7 @@
 //! An error never holds a session's values.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
@@ -218,6 +219,11 @@ impl Error {
         Error::new(kind, message).with_source(error)
     }
 
+    /// Converts an error of the keys that a store is made with.
+    pub(super) fn of_keys(error: codec::Error) -> Self {
+        Error::usage("the store's keys cannot be used").with_source(error)
+    }
+
     /// Creates the error for a row that is larger than the store's own limit.
     pub(super) fn too_large_row(size: usize, most: usize) -> Self {
         let message = format!(
@@ -387,6 +393,13 @@ impl Error {
 impl From<backend::Error> for Error {
     fn from(error: backend::Error) -> Self {
         Error::of_backend(error)
+    }
+}
+
+/// For conversions that cannot fail.
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 

@@ -86,10 +86,10 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `session.rs`, `session_values.rs`, `session_merge.rs`, `session_status.rs` | [`Session`]: the handle for handlers |
+//! | `session.rs`, `session_values.rs`, `session_merge.rs`, `session_status.rs`, `typed.rs` | [`Session`]: the handle for handlers, and [`Typed`]: one of its values |
 //! | `state.rs`, `commit.rs`, `room.rs` | its state during one request, and how it is saved |
 //! | `sessions.rs`, `client_host.rs`, `response_fields.rs` | [`Sessions`]: the sessions of a request by name, and the fields of its response |
-//! | `values.rs`, `flashes.rs`, `data_model.rs`, `any_format.rs`, `json_texts.rs`, `go_json.rs` | [`Values`]: the values of a session, as gob or in other formats |
+//! | `values.rs`, `flashes.rs`, `data_model.rs`, `any_format.rs`, `serialized_values.rs`, `json_texts.rs`, `go_json.rs` | [`Values`]: the values of a session, as gob or in other formats |
 //! | `metadata.rs`, `lifetime.rs`, `login.rs`, `credentials.rs` | [`Lifetime`]: the limits of a session; its login |
 //! | `cookie_options.rs`, `cookie_writer.rs`, `cookie_header.rs` | [`CookieOptions`]: writing and reading the cookie |
 //! | `opened_cookies.rs`, `request_url.rs`, `foreign_cookies.rs` | choosing one of several cookies, and removing cookies that another host planted |
@@ -97,6 +97,7 @@
 //! | `store.rs`, `setup.rs`, `stores.rs` | [`Store`], its settings, and [`Stores`]: all stores of an application |
 //! | `cookie_store.rs`, `backend_generations.rs` | [`CookieStore`], and the revocation of sessions in cookies |
 //! | `server_store/`, `server_options.rs` | [`ServerStore`]: sessions in a server |
+//! | `config.rs` | options as configuration files have them (feature `config`) |
 //! | `migrating/` | [`Migrating`]: moves sessions from one store to another |
 //! | `stored_session.rs`, `lookup.rs`, `live_session.rs` | sessions outside of a request: [`StoredSession`], a snapshot, and [`LiveSession`], which can be read and changed |
 //! | `protocol/`, `rows.rs`, `recent_moves.rs` | the calls to a backend that save, move or end a session, and the resolution of conflicts |
@@ -112,6 +113,8 @@ mod backend_generations;
 mod caller;
 mod client_host;
 mod commit;
+#[cfg(feature = "config")]
+mod config;
 mod cookie_header;
 mod cookie_life;
 mod cookie_options;
@@ -143,6 +146,7 @@ mod request_url;
 mod response_fields;
 mod room;
 mod rows;
+mod serialized_values;
 mod server_options;
 mod server_store;
 #[allow(clippy::module_inception)] // the handle is what the room is about
@@ -159,6 +163,7 @@ mod store;
 mod stored_session;
 mod stores;
 pub mod testing;
+mod typed;
 mod values;
 
 pub use client_host::client_host;
@@ -183,4 +188,5 @@ pub use sessions::Sessions;
 pub use store::Store;
 pub use stored_session::StoredSession;
 pub use stores::Stores;
+pub use typed::{Typed, TypedValue};
 pub use values::Values;

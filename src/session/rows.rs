@@ -402,6 +402,7 @@ fn planned_move(intent: &Intent<SessionData>) -> Option<(Key, Successor)> {
 
 /// The result of a run of the protocol.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "one for each save, and not kept")]
 pub(super) enum Conclusion {
     Saved {
         key: Key,

@@ -21,7 +21,35 @@ use super::{CookieOptions, Lifetime};
 ///     .max_sessions(5);
 /// # Ok::<(), silverback::session::Error>(())
 /// ```
+///
+/// # In a configuration file
+///
+/// With the feature `config`, these options, [`CookieOptions`], [`Lifetime`],
+/// [`CodecOptions`](crate::codec::CodecOptions) and
+/// [`ConnectOptions`](crate::backend::ConnectOptions) can be read by serde. The keys are the names of
+/// their methods, and every key may be missing. Durations are texts with a unit. Unknown keys are
+/// refused.
+///
+/// ```
+/// # #[cfg(all(feature = "config", feature = "json"))] {
+/// use silverback::session::ServerOptions;
+///
+/// let options: ServerOptions = serde_json::from_str(r#"{
+///     "cookie": {"name": "__Host-shop", "same_site": "strict"},
+///     "lifetime": {
+///         "idle": "30m", "absolute": "12h",
+///         "remembered_idle": "14d", "remembered_absolute": "30d"
+///     },
+///     "max_sessions": 5
+/// }"#)?;
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Limits also take `"never"`, and `"remember": false` disables remembered sessions.
 #[derive(Clone)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize))]
+#[cfg_attr(feature = "config", serde(from = "super::config::ServerConfig"))]
 pub struct ServerOptions {
     pub(super) cookie: CookieOptions,
     /// `None` for the dialect's lifetime.

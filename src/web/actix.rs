@@ -14,7 +14,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::uri::Authority;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 
-use crate::session::{Error, ResponseFields, Session, Sessions, Stores};
+use crate::session::{Error, ResponseFields, Session, Sessions, Stores, Typed, TypedValue};
 
 use super::fields::Head;
 use super::guard::access::{Access, RequestAccess, access_setters};
@@ -400,6 +400,17 @@ impl FromRequest for Session {
             }
             Ok(session)
         })
+    }
+}
+
+/// Extracts the value of a type in the session of the first store.
+impl<T: TypedValue> FromRequest for Typed<T> {
+    type Error = Error;
+    type Future = LocalFuture<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let session = Session::from_request(request, payload);
+        Box::pin(async move { Ok(session.await?.typed()) })
     }
 }
 

@@ -7,7 +7,7 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 
-use crate::session::{Error, Session, Sessions};
+use crate::session::{Error, Session, Sessions, Typed, TypedValue};
 
 use super::tower::failed;
 
@@ -63,6 +63,16 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Session {
         }
         let session = <Session as FromRequestParts<S>>::from_request_parts(parts, state).await?;
         Ok(Some(session))
+    }
+}
+
+/// Extracts the value of a type in the session of the first store.
+impl<S: Send + Sync, T: TypedValue> FromRequestParts<S> for Typed<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let session = <Session as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+        Ok(session.typed())
     }
 }
 

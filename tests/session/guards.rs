@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use silverback::session::testing::Jar;
-use silverback::session::{CookieOptions, CookieStore, Error, Lifetime, Session, Stores};
+use silverback::session::{
+    CookieOptions, CookieStore, Error, Lifetime, Session, Stores, Typed, TypedValue,
+};
 use silverback::web::guard::{CurrentUser, LoginGuard, Users, require_fresh, require_login};
 
 use super::site::{Framework, RUNTIME};
@@ -25,6 +27,7 @@ for_each_framework!(
     an_outage_is_never_a_missing_user,
     a_guard_outside_of_the_session_layer_lets_no_request_through,
     a_handler_that_asks_for_another_type_gets_a_usage_error,
+    a_typed_value_is_an_argument_of_a_handler,
 );
 
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
@@ -76,6 +79,17 @@ impl Users for Directory {
     }
 }
 
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct Count(u8);
+
+impl TypedValue for Count {
+    const KEY: &'static str = "count";
+}
+
+fn counted(count: &Typed<Count>) -> Result<String, Error> {
+    Ok(count.update(|count| count.0 += 1)?.0.to_string())
+}
+
 fn log_in(session: &Session, directory: &Directory) -> Result<(), Error> {
     session.login("ape")?;
     session.bind_credentials(directory.hash("ape"))
@@ -112,6 +126,7 @@ fn axum_app(site: &Site) -> axum::Router {
         .route("/fresh", guarded(require_fresh(FRESH)))
         .route("/admin", guarded(require_login().page("/admin/login")))
         .route("/wrong", get(async |_: CurrentUser<u8>| {}))
+        .route("/count", get(async |count: Typed<Count>| counted(&count)))
         .nest("/nested", inner)
         .layer(layer);
     let outside = axum::Router::new()
@@ -158,6 +173,10 @@ fn actix_routes(config: &mut actix_web::web::ServiceConfig, site: &Site) {
         .service(guarded("/fresh", require_fresh(FRESH)))
         .service(guarded("/admin", require_login().page("/admin/login")))
         .route("/wrong", web::get().to(async |_: CurrentUser<u8>| ""))
+        .route(
+            "/count",
+            web::get().to(async |count: Typed<Count>| counted(&count)),
+        )
         .service(inner);
     config.service(outside).service(app);
 }
@@ -484,6 +503,12 @@ fn a_handler_that_asks_for_another_type_gets_a_usage_error(framework: Framework)
     let answer = client.get("/wrong");
     assert_eq!(answer.status, 500);
     assert!(answer.body.contains("asks for u8"), "{}", answer.body);
+}
+
+fn a_typed_value_is_an_argument_of_a_handler(framework: Framework) {
+    let mut client = Site::new(store()).serve(framework);
+    assert_eq!(client.get("/count").body, "1");
+    assert_eq!(client.get("/count").body, "2");
 }
 
 /// Another session of the same user ends, and the one that changed the password stays.

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use silverback::backend::Memory;
+use silverback::backend::{Backend, Memory};
 use silverback::codec::{
-    Codec, CodecOptions, Codecs, CustomSerializer, KeyPair, Opened, SecureCookie, Serializer,
-    UnixTime, erased_serde,
+    Codec, CodecOptions, Codecs, CustomSerializer, KeyPair, KeyPairs, Opened, SecureCookie,
+    Serializer, UnixTime, erased_serde,
 };
 use silverback::gob::{self, Interface, Value};
 use silverback::session::testing::Jar;
 use silverback::session::{
-    CookieOptions, CookieStore, Error, Lifetime, Refusal, ServerStore, Session, SessionStatus,
-    Stores, Values,
+    CookieOptions, CookieStore, Dialect, Error, Lifetime, Refusal, ServerStore, Session,
+    SessionStatus, Stores, TypedValue, Values,
 };
 
 use super::site::RUNTIME;
@@ -38,6 +38,79 @@ fn cart() -> Cart {
         items: vec![item(7, 1), item(u64::MAX, -1), item(0, 0)],
         coupon: None,
         by_name: BTreeMap::from([("banana".into(), 0.5), ("leaf".into(), 2.0)]),
+    }
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Seen {
+    pages: Vec<String>,
+}
+
+impl TypedValue for Seen {
+    const KEY: &'static str = "seen";
+}
+
+#[test]
+fn a_typed_value_is_the_value_under_its_key() {
+    let session = RUNTIME.block_on(Jar::new().session(store())).unwrap();
+    let seen = session.typed::<Seen>();
+    assert_eq!(seen.get().unwrap(), Seen::default());
+    assert!(!session.contains("seen"), "a default is not stored");
+    let updated = seen.update(|seen| seen.pages.push("a".into())).unwrap();
+    assert_eq!(updated, seen.get().unwrap());
+    assert_eq!(session.get("seen").unwrap(), Some(updated));
+    let pages = vec!["b".to_owned()];
+    seen.set(&Seen { pages }).unwrap();
+    assert_eq!(seen.take().unwrap().pages, ["b"]);
+    assert_eq!(seen.take().unwrap(), Seen::default());
+    assert!(!seen.session().contains("seen"));
+    session.insert("seen", 7).unwrap();
+    assert!(seen.get().unwrap_err().is_wrong_type());
+}
+
+/// A store takes key pairs, a codec or a dialect, and a backend, bare or shared.
+#[test]
+fn stores_are_made_of_keys_and_backends_of_each_form() {
+    let pairs = KeyPairs::generate(1).unwrap();
+    let codecs = || Codecs::from_pairs(pairs.clone()).unwrap();
+    let shared: Arc<dyn Backend> = Arc::new(Memory::new());
+    let stores: [Stores; 6] = [
+        CookieStore::new(pairs.clone()).unwrap().into(),
+        CookieStore::new(codecs()).unwrap().into(),
+        ServerStore::new(pairs.clone(), Memory::new())
+            .unwrap()
+            .into(),
+        ServerStore::new(codecs(), Arc::new(Memory::new()))
+            .unwrap()
+            .into(),
+        ServerStore::new(Dialect::native(codecs()), shared.clone())
+            .unwrap()
+            .into(),
+        ServerStore::new(pairs.clone(), shared).unwrap().into(),
+    ];
+    RUNTIME.block_on(async {
+        for store in stores {
+            let jar = Jar::with(store.clone(), |session| session.login("ape")).await;
+            let session = jar.unwrap().session(store).await.unwrap();
+            assert_eq!(session.owner().as_deref(), Some("ape"));
+        }
+    });
+    // A chain refuses two pairs with one hash key.
+    let twice = format!("{0}:{0}, {0}", "0123456789abcdef0123456789abcdef");
+    let twice = KeyPairs::from_legacy_spec(&twice).unwrap();
+    let refused = CookieStore::new(twice.clone()).unwrap_err();
+    assert!(refused.is_usage() && refused.to_string().starts_with("the store's keys"));
+    let refused = ServerStore::new(twice, Memory::new()).unwrap_err();
+    assert!(refused.is_usage() && refused.to_string().starts_with("the store's keys"));
+    for error in [
+        CookieStore::from_env("SILVERBACK_NOT_SET")
+            .unwrap_err()
+            .to_string(),
+        Codecs::from_env("SILVERBACK_NOT_SET")
+            .unwrap_err()
+            .to_string(),
+    ] {
+        assert!(error.contains("SILVERBACK_NOT_SET is not set"), "{error}");
     }
 }
 

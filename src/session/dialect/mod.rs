@@ -35,7 +35,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::backend::Layout;
-use crate::codec::Codec;
+use crate::codec::{Codec, Codecs, KeyPairs};
 
 use super::Error;
 
@@ -202,6 +202,16 @@ impl Dialect {
 impl<C: Codec + 'static> From<C> for Dialect {
     fn from(codec: C) -> Self {
         Dialect::native(codec).into()
+    }
+}
+
+/// The [native](Dialect::native) dialect with the codec of these keys.
+impl TryFrom<KeyPairs> for Dialect {
+    type Error = Error;
+
+    fn try_from(pairs: KeyPairs) -> Result<Self, Error> {
+        let codecs = Codecs::from_pairs(pairs).map_err(Error::of_keys)?;
+        Ok(Dialect::native(codecs).into())
     }
 }
 

@@ -30,7 +30,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::backend::{Backend, Key, OwnerName};
+use crate::backend::{Backend, IntoBackend, Key, OwnerName};
 
 use super::caller::Caller;
 use super::cookie_writer::CookieWriter;
@@ -151,12 +151,17 @@ impl ServerStore {
     ///
     /// # Errors
     /// Returns the errors of [`with_options`](ServerStore::with_options).
-    pub fn new(dialect: impl Into<Dialect>, backend: Arc<dyn Backend>) -> Result<Self, Error> {
+    pub fn new<D>(dialect: D, backend: impl IntoBackend) -> Result<Self, Error>
+    where
+        D: TryInto<Dialect>,
+        Error: From<D::Error>,
+    {
         ServerStore::with_options(dialect, backend, ServerOptions::new())
     }
 
-    /// Creates a store with the given options. `dialect` is a [`Dialect`], or a codec, which means
-    /// the [native](Dialect::native) dialect with that codec.
+    /// Creates a store with the given options. `dialect` is a [`Dialect`]. A codec, or
+    /// [`KeyPairs`](crate::codec::KeyPairs), stand for the [native](Dialect::native) dialect with that
+    /// codec.
     ///
     /// # Errors
     /// Returns a usage error in each of these cases:
@@ -168,12 +173,23 @@ impl ServerStore {
     ///   the native dialect has no [`row_codec`](super::NativeDialect::row_codec).
     /// - The backend's rows are in the [layout](crate::backend::Layout) of another dialect.
     /// - The sessions of an owner are to be limited, but the backend does not support owners.
-    pub fn with_options(
-        dialect: impl Into<Dialect>,
+    pub fn with_options<D>(
+        dialect: D,
+        backend: impl IntoBackend,
+        options: ServerOptions,
+    ) -> Result<Self, Error>
+    where
+        D: TryInto<Dialect>,
+        Error: From<D::Error>,
+    {
+        ServerStore::of_dialect(&dialect.try_into()?, backend.into_backend(), options)
+    }
+
+    fn of_dialect(
+        dialect: &Dialect,
         backend: Arc<dyn Backend>,
         options: ServerOptions,
     ) -> Result<Self, Error> {
-        let dialect = dialect.into();
         let rules = dialect.rules();
         let ServerOptions {
             cookie,

@@ -25,7 +25,6 @@ use super::denied::{Denied, RequestLine};
 /// ```
 ///
 /// In actix-web: `web::scope("/account").wrap(require_login())`.
-#[must_use]
 #[doc(alias = "login_required")]
 pub fn require_login() -> LoginGuard {
     LoginGuard {
@@ -52,7 +51,6 @@ pub fn require_login() -> LoginGuard {
 /// // .layer(SessionLayer::new(store).login_page("/login").confirm_page("/confirm"))
 /// # }
 /// ```
-#[must_use]
 #[doc(alias = "step-up")]
 #[doc(alias = "sudo")]
 pub fn require_fresh(age: Duration) -> LoginGuard {

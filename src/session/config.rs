@@ -1,0 +1,264 @@
+//! The options of sessions as they are written in a configuration file (feature `config`).
+
+use serde::Deserialize;
+
+use crate::duration_text::DurationText;
+
+use super::{CookieOptions, Error, Lifetime, SameSite, ServerOptions};
+
+/// The keys of a [`CookieOptions`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CookieConfig {
+    name: Option<String>,
+    path: Option<String>,
+    domain: Option<String>,
+    same_site: Option<SameSite>,
+    persistent: Option<bool>,
+    #[serde(default)]
+    readable_by_scripts: bool,
+    #[serde(default)]
+    partitioned: bool,
+    #[serde(default)]
+    insecure_http: bool,
+    #[serde(default)]
+    remove_not_valid: bool,
+}
+
+impl TryFrom<CookieConfig> for CookieOptions {
+    type Error = Error;
+
+    fn try_from(config: CookieConfig) -> Result<Self, Error> {
+        let mut options = CookieOptions::new();
+        if let Some(name) = config.name {
+            options = options.name(name)?;
+        }
+        if let Some(path) = config.path {
+            options = options.path(path)?;
+        }
+        if let Some(domain) = config.domain {
+            options = options.domain(domain)?;
+        }
+        if let Some(same_site) = config.same_site {
+            options = options.same_site(same_site);
+        }
+        if let Some(persistent) = config.persistent {
+            options = options.persistent(persistent);
+        }
+        let flags: [(bool, fn(CookieOptions) -> CookieOptions); 4] = [
+            (
+                config.readable_by_scripts,
+                CookieOptions::readable_by_scripts,
+            ),
+            (config.partitioned, CookieOptions::partitioned),
+            (config.insecure_http, CookieOptions::insecure_http),
+            (config.remove_not_valid, CookieOptions::remove_not_valid),
+        ];
+        let flags = flags.into_iter().filter(|(is_set, _)| *is_set);
+        Ok(flags.fold(options, |options, (_, set)| set(options)))
+    }
+}
+
+/// A limit that can be removed.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Limit {
+    After(DurationText),
+    Never(Never),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Never {
+    Never,
+}
+
+/// The keys of a [`Lifetime`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LifetimeConfig {
+    idle: Option<Limit>,
+    absolute: Option<Limit>,
+    remember: Option<bool>,
+    remembered_idle: Option<DurationText>,
+    remembered_absolute: Option<DurationText>,
+}
+
+impl TryFrom<LifetimeConfig> for Lifetime {
+    type Error = Error;
+
+    fn try_from(config: LifetimeConfig) -> Result<Self, Error> {
+        let mut lifetime = Lifetime::new();
+        lifetime = match config.idle {
+            Some(Limit::After(DurationText(idle))) => lifetime.idle(idle),
+            Some(Limit::Never(Never::Never)) => lifetime.without_idle(),
+            None => lifetime,
+        };
+        lifetime = match config.absolute {
+            Some(Limit::After(DurationText(absolute))) => lifetime.absolute(absolute),
+            Some(Limit::Never(Never::Never)) => lifetime.without_absolute(),
+            None => lifetime,
+        };
+        let remembered = (config.remembered_idle, config.remembered_absolute);
+        match (config.remember, remembered) {
+            (Some(false), (None, None)) => Ok(lifetime.without_remembering()),
+            (None | Some(true), (None, None)) => Ok(lifetime),
+            (None | Some(true), (Some(idle), Some(absolute))) => {
+                Ok(lifetime.remembered(idle.0, absolute.0))
+            }
+            (Some(false), _) => Err(Error::usage(
+                "remember is false, and a limit of remembered sessions is set: remove one of them",
+            )),
+            _ => Err(Error::usage(
+                "remembered_idle and remembered_absolute belong together: set both",
+            )),
+        }
+    }
+}
+
+/// The keys of a [`ServerOptions`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ServerConfig {
+    cookie: Option<CookieOptions>,
+    lifetime: Option<Lifetime>,
+    max_sessions: Option<usize>,
+    longest_request: Option<DurationText>,
+    renewal_grace: Option<DurationText>,
+    #[serde(default)]
+    fail_when_gone: bool,
+    save_timeout: Option<DurationText>,
+    max_concurrent_saves: Option<usize>,
+}
+
+impl From<ServerConfig> for ServerOptions {
+    fn from(config: ServerConfig) -> Self {
+        let options = ServerOptions::new();
+        let options = with(options, config.cookie, ServerOptions::cookie);
+        let options = with(options, config.lifetime, ServerOptions::lifetime);
+        let options = with(options, config.max_sessions, ServerOptions::max_sessions);
+        let options = with(options, config.longest_request, |options, time| {
+            options.longest_request(time.0)
+        });
+        let options = with(options, config.renewal_grace, |options, time| {
+            options.renewal_grace(time.0)
+        });
+        let options = with(options, config.save_timeout, |options, time| {
+            options.save_timeout(time.0)
+        });
+        let limit = config.max_concurrent_saves;
+        let options = with(options, limit, ServerOptions::max_concurrent_saves);
+        match config.fail_when_gone {
+            true => options.fail_when_gone(),
+            false => options,
+        }
+    }
+}
+
+/// Returns `options` with a value that may be missing.
+fn with<O, V>(options: O, value: Option<V>, set: impl FnOnce(O, V) -> O) -> O {
+    match value {
+        Some(value) => set(options, value),
+        None => options,
+    }
+}
+
+#[cfg(all(test, feature = "json"))]
+mod tests {
+    use std::time::Duration;
+
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+
+    fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
+        serde_json::from_str(json).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_empty_configuration_is_the_default() {
+        assert_eq!(read("{}"), Ok(CookieOptions::new()));
+        assert_eq!(read("{}"), Ok(Lifetime::new()));
+        let options: ServerOptions = read("{}").unwrap();
+        assert_eq!(
+            format!("{options:?}"),
+            format!("{:?}", ServerOptions::new())
+        );
+    }
+
+    #[test]
+    fn every_key_sets_its_option() {
+        let all = r#"{"name": "shop", "path": "/shop", "domain": "example.com",
+            "same_site": "strict", "persistent": true, "readable_by_scripts": true,
+            "partitioned": true, "insecure_http": true, "remove_not_valid": true}"#;
+        let expected = CookieOptions::new();
+        let expected = expected.name("shop").unwrap().path("/shop").unwrap();
+        let expected = expected.domain("example.com").unwrap();
+        let expected = expected.same_site(SameSite::Strict).persistent(true);
+        let expected = expected.readable_by_scripts().partitioned();
+        let expected = expected.insecure_http().remove_not_valid();
+        assert_eq!(read(all), Ok(expected));
+
+        let minutes = |minutes| Duration::from_secs(minutes * 60);
+        let all = r#"{"idle": "10m", "absolute": "never", "remembered_idle": "1h",
+            "remembered_absolute": "2 hours"}"#;
+        let expected = Lifetime::new().idle(minutes(10)).without_absolute();
+        let expected = expected.remembered(minutes(60), minutes(120));
+        assert_eq!(read(all), Ok(expected.clone()));
+        let other = Lifetime::new().without_idle().absolute(minutes(1));
+        let none = other.without_remembering();
+        assert_eq!(
+            read(r#"{"idle": "never", "absolute": "60s", "remember": false}"#),
+            Ok(none)
+        );
+
+        let all = r#"{"cookie": {"name": "shop"}, "lifetime": {"idle": "10m"}, "max_sessions": 5,
+            "longest_request": "5m", "renewal_grace": "20s", "fail_when_gone": true,
+            "save_timeout": "2s", "max_concurrent_saves": 7}"#;
+        let expected = ServerOptions::new()
+            .cookie(CookieOptions::new().name("shop").unwrap())
+            .lifetime(Lifetime::new().idle(minutes(10)))
+            .max_sessions(5)
+            .longest_request(minutes(5))
+            .renewal_grace(Duration::from_secs(20))
+            .fail_when_gone()
+            .save_timeout(Duration::from_secs(2))
+            .max_concurrent_saves(7);
+        let options: ServerOptions = read(all).unwrap();
+        assert_eq!(format!("{options:?}"), format!("{expected:?}"));
+    }
+
+    #[test]
+    fn wrong_keys_and_values_are_refused_by_name() {
+        for (json, names) in [
+            (r#"{"nmae": "shop"}"#, "nmae"),
+            (r#"{"name": "two words"}"#, "name"),
+            (r#"{"same_site": "loose"}"#, "loose"),
+        ] {
+            let error = read::<CookieOptions>(json).unwrap_err();
+            assert!(error.contains(names), "{json}: {error}");
+        }
+        for (json, names) in [
+            (r#"{"idel": "10m"}"#, "idel"),
+            (r#"{"remembered_idle": "1h"}"#, "set both"),
+            (
+                r#"{"remembered_idle": 60, "remembered_absolute": "1h"}"#,
+                "with its unit",
+            ),
+            (
+                r#"{"remembered_idle": "60", "remembered_absolute": "1h"}"#,
+                "with its unit",
+            ),
+            (
+                r#"{"remember": false, "remembered_idle": "1h"}"#,
+                "remove one",
+            ),
+        ] {
+            let error = read::<Lifetime>(json).unwrap_err();
+            assert!(error.contains(names), "{json}: {error}");
+        }
+        assert!(read::<Lifetime>(r#"{"idle": 10}"#).is_err());
+        let error = read::<ServerOptions>(r#"{"lifetime": {"idel": "1h"}}"#).unwrap_err();
+        assert!(error.contains("idel"), "{error}");
+    }
+}
