@@ -1,14 +1,13 @@
 //! [`Cleanup`]: a task that purges expired records at an interval, for servers that do not remove
 //! them by themselves.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::{Backend, Error, Purged};
+use super::{Backend, Error, IntoBackend, Purged};
 
 /// The largest number of records that one purge removes. The bound keeps each purge from holding a
 /// lock for long.
@@ -50,9 +49,10 @@ impl Cleanup {
     #[doc(alias = "RunCleanup")]
     pub fn every(
         interval: Duration,
-        backend: Arc<dyn Backend>,
+        backend: impl IntoBackend,
         mut on_error: impl FnMut(&Error) + Send + 'static,
     ) -> Self {
+        let backend = backend.into_backend();
         let (stop, mut stopped) = watch::channel(false);
         let task = tokio::spawn(async move {
             loop {
@@ -107,6 +107,7 @@ async fn stop_requested(stopped: &mut watch::Receiver<bool>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use async_trait::async_trait;

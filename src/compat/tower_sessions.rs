@@ -39,12 +39,11 @@ const MOST_LEVELS: usize = 126;
 /// # fn main() {}
 /// # #[cfg(feature = "tower-sessions")]
 /// # fn main() -> Result<(), silverback::backend::Error> {
-/// use std::sync::Arc;
 /// use silverback::backend::Memory;
 /// use silverback::compat::tower_sessions::BackendStore;
 /// use tower_sessions::SessionManagerLayer;
 ///
-/// let store = BackendStore::new(Arc::new(Memory::new()))?; // or backend::connect(url).await?
+/// let store = BackendStore::new(Memory::new())?; // or backend::connect(url).await?
 /// let app: axum::Router = axum::Router::new().layer(SessionManagerLayer::new(store));
 /// # Ok(())
 /// # }

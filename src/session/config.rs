@@ -199,7 +199,7 @@ mod tests {
         let expected = expected.insecure_http().remove_not_valid();
         assert_eq!(read(all), Ok(expected));
 
-        let minutes = |minutes| Duration::from_secs(minutes * 60);
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         let all = r#"{"idle": "10m", "absolute": "never", "remembered_idle": "1h",
             "remembered_absolute": "2 hours"}"#;
         let expected = Lifetime::new().idle(minutes(10)).without_absolute();

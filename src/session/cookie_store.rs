@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::backend::{Backend, Generation, Generations, OwnerName};
+use crate::backend::{Generation, Generations, IntoBackend, OwnerName};
 use crate::codec::{Codec, IntoCodec, KeyPairs, Opened, UnixTime};
 
 use super::backend_generations::BackendGenerations;
@@ -223,8 +223,9 @@ impl CookieStore {
     ///
     /// # Errors
     /// Returns a usage error if the backend has no owners.
-    pub fn revocable_in(self, backend: Arc<dyn Backend>) -> Result<Self, Error> {
-        Ok(self.revocable(BackendGenerations::new(backend)?))
+    pub fn revocable_in(self, backend: impl IntoBackend) -> Result<Self, Error> {
+        let generations = BackendGenerations::new(backend.into_backend())?;
+        Ok(self.revocable(generations))
     }
 
     /// Ends all sessions of an owner: after a change of password, or when an account is closed.

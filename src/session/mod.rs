@@ -27,7 +27,6 @@
 //! # Log out everywhere
 //!
 //! ```
-//! use std::sync::Arc;
 //! use silverback::backend::Memory;
 //! use silverback::codec::{Codecs, KeyPairs};
 //! use silverback::session::{Error, ServerStore, Session, testing::Jar};
@@ -41,7 +40,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?; // or KeyPairs::from_env("SILVERBACK_KEYS")?
-//! let store = ServerStore::new(codecs, Arc::new(Memory::new()))?; // or backend::connect(url).await?
+//! let store = ServerStore::new(codecs, Memory::new())?; // or backend::connect(url).await?
 //! let phone = Jar::with(store.clone(), |session| session.login("ape")).await?;
 //! # let laptop = Jar::with(store.clone(), |session| session.login("ape")).await?;
 //! # let sessions = laptop.sessions(store.clone());

@@ -42,7 +42,7 @@ impl Session {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
-    /// # let store = ServerStore::new(codecs, std::sync::Arc::new(Memory::new()))?;
+    /// # let store = ServerStore::new(codecs, Memory::new())?;
     /// # let app = Jar::with(store.clone(), |session| session.insert("cart", 3)).await?;
     /// # let cookie = app.get("__Host-id").ok_or("no cookie")?;
     /// # let session = Jar::new().session(store.clone()).await?;

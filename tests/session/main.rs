@@ -35,6 +35,8 @@ mod room_left;
 mod scopes;
 mod server;
 mod shared_with_go;
+#[cfg(feature = "tower-sessions-0-14")]
+mod shop;
 mod site;
 mod support;
 mod tower;

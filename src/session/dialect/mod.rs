@@ -64,15 +64,14 @@ pub use scs::ScsDialect;
 /// programs share its sessions:
 ///
 /// ```
-/// use std::sync::Arc;
 /// use silverback::backend::Memory;
 /// use silverback::codec::{Codecs, KeyPairs};
 /// use silverback::session::{Dialect, ServerStore};
 ///
 /// let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
-/// let store = ServerStore::new(codecs.clone(), Arc::new(Memory::new()))?;
+/// let store = ServerStore::new(codecs.clone(), Memory::new())?;
 /// let staging = Dialect::native(codecs).store_name("staging");
-/// let staging = ServerStore::new(staging, Arc::new(Memory::new()))?;
+/// let staging = ServerStore::new(staging, Memory::new())?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///

@@ -79,7 +79,6 @@ pub use transfer::Transfer;
 /// from cookies to a server.
 ///
 /// ```
-/// use std::sync::Arc;
 /// use silverback::backend::Memory;
 /// use silverback::codec::{Codecs, KeyPairs};
 /// use silverback::session::{Migrating, MigrationStage, ServerStore, testing::Jar};
@@ -87,8 +86,8 @@ pub use transfer::Transfer;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
-/// let old = ServerStore::new(codecs.clone(), Arc::new(Memory::new()))?; // such as postgres://..
-/// let new = ServerStore::new(codecs, Arc::new(Memory::new()))?; // such as redis://..
+/// let old = ServerStore::new(codecs.clone(), Memory::new())?; // such as postgres://..
+/// let new = ServerStore::new(codecs, Memory::new())?; // such as redis://..
 /// let mut jar = Jar::with(old.clone(), |session| session.login("ape")).await?;
 ///
 /// let store = Migrating::new(old, new.clone())?.stage(MigrationStage::Move);
@@ -203,14 +202,13 @@ impl Migrating {
     /// Sets the stage. Read it from the program's configuration, so that a step needs no new build.
     ///
     /// ```
-    /// # use std::sync::Arc;
     /// # use silverback::backend::Memory;
     /// # use silverback::codec::{Codecs, KeyPairs};
     /// use silverback::session::{CookieStore, Migrating, MigrationStage, ServerStore};
     ///
     /// # let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
     /// let old = CookieStore::new(codecs.clone())?;
-    /// let new = ServerStore::new(codecs, Arc::new(Memory::new()))?;
+    /// let new = ServerStore::new(codecs, Memory::new())?;
     /// let stage = match std::env::var("SESSIONS_MOVE").is_ok() {
     ///     true => MigrationStage::Move,
     ///     false => MigrationStage::Prepare,

@@ -36,7 +36,6 @@ impl Migrating {
     /// never overwritten, and one that has ended there is not restored.
     ///
     /// ```
-    /// # use std::sync::Arc;
     /// # use silverback::backend::Memory;
     /// # use silverback::codec::{Codecs, KeyPairs};
     /// use silverback::session::{Migrating, ServerStore, Transfer, testing::Jar};
@@ -44,8 +43,8 @@ impl Migrating {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
-    /// # let old = ServerStore::new(codecs.clone(), Arc::new(Memory::new()))?;
-    /// # let new = ServerStore::new(codecs, Arc::new(Memory::new()))?;
+    /// # let old = ServerStore::new(codecs.clone(), Memory::new())?;
+    /// # let new = ServerStore::new(codecs, Memory::new())?;
     /// # Jar::with(old.clone(), |session| session.login("ape")).await?;
     /// let scan = old.backend().scan().ok_or("it cannot list its records")?;
     /// let stores = Migrating::new(old.clone(), new)?;
@@ -70,7 +69,6 @@ impl Migrating {
     /// [`Prepare`](super::MigrationStage::Prepare) or [`Move`](super::MigrationStage::Move).
     ///
     /// ```
-    /// # use std::sync::Arc;
     /// # use silverback::backend::Memory;
     /// # use silverback::codec::{Codecs, KeyPairs};
     /// use silverback::session::{Migrating, ServerStore, Transfer, testing::Jar};
@@ -78,8 +76,8 @@ impl Migrating {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
-    /// # let old = ServerStore::new(codecs.clone(), Arc::new(Memory::new()))?;
-    /// # let new = ServerStore::new(codecs, Arc::new(Memory::new()))?;
+    /// # let old = ServerStore::new(codecs.clone(), Memory::new())?;
+    /// # let new = ServerStore::new(codecs, Memory::new())?;
     /// # let jar = Jar::with(old.clone(), |session| session.login("ape")).await?;
     /// let scan = old.backend().scan().ok_or("it cannot list its records")?;
     /// let stores = Migrating::new(old.clone(), new.clone())?;
@@ -103,7 +101,6 @@ impl Migrating {
     /// moved, and before the stage [`Done`](super::MigrationStage::Done).
     ///
     /// ```
-    /// # use std::sync::Arc;
     /// # use silverback::backend::Memory;
     /// # use silverback::codec::{Codecs, KeyPairs};
     /// use silverback::session::{Migrating, ServerStore, testing::Jar};
@@ -111,8 +108,8 @@ impl Migrating {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
-    /// # let old = ServerStore::new(codecs.clone(), Arc::new(Memory::new()))?;
-    /// # let new = ServerStore::new(codecs, Arc::new(Memory::new()))?;
+    /// # let old = ServerStore::new(codecs.clone(), Memory::new())?;
+    /// # let new = ServerStore::new(codecs, Memory::new())?;
     /// # Jar::with(old.clone(), |session| session.login("ape")).await?;
     /// let stores = Migrating::new(old.clone(), new.clone())?;
     /// # let scan = old.backend().scan().ok_or("it cannot list its records")?;

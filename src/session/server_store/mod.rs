@@ -50,13 +50,12 @@ pub(super) use migration::{KeyState, Target};
 /// Stores each session in a [`Backend`]. The cookie holds only a random ID, sealed by a codec.
 ///
 /// ```
-/// use std::sync::Arc;
 /// use silverback::backend::Memory;
 /// use silverback::codec::{Codecs, KeyPairs};
 /// use silverback::session::ServerStore;
 ///
 /// let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?; // or KeyPairs::from_env("SILVERBACK_KEYS")?
-/// let store = ServerStore::new(codecs, Arc::new(Memory::new()))?; // or backend::connect(url).await?
+/// let store = ServerStore::new(codecs, Memory::new())?; // or backend::connect(url).await?
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -361,7 +360,7 @@ impl ServerStore {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
-    /// # let store = ServerStore::new(codecs, std::sync::Arc::new(Memory::new()))?;
+    /// # let store = ServerStore::new(codecs, Memory::new())?;
     /// # Jar::with(store.clone(), |session| session.login("ape")).await?;
     /// # let mut found = 0;
     /// let scan = store.backend().scan().ok_or("it cannot list its records")?;

@@ -51,7 +51,7 @@ impl ServerStore {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
-    /// # let store = ServerStore::new(codecs, std::sync::Arc::new(Memory::new()))?;
+    /// # let store = ServerStore::new(codecs, Memory::new())?;
     /// # Jar::with(store.clone(), |session| session.insert("cart v1", 1)).await?;
     /// # Jar::with(store.clone(), |session| session.insert("cart v2", 2)).await?;
     /// # assert_eq!((end_old_carts(&store).await?, end_old_carts(&store).await?), (1, 0));
