@@ -4,6 +4,7 @@
 //!
 //! - Add sessions to an application: the [example](#a-session-in-five-lines) below.
 //! - Log a user in and out, and show a flash message: the example of `web`.
+//! - Let only logged-in users reach a route: `web::guard`.
 //! - Keep sessions in a server, list the sessions of a user, and log out everywhere:
 //!   `session`, with a store of `backend`.
 //! - Rotate keys: [`Codecs`](codec::Codecs).
@@ -20,13 +21,13 @@
 //! # #[cfg(feature = "axum")]
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use silverback::{codec::{Codecs, KeyPairs}, session::{CookieStore, Error, Session}, web::tower::SessionLayer};
+//! use silverback::{codec::KeyPairs, session::{CookieStore, Error, Session}, web::tower::SessionLayer};
 //!
 //! async fn visit(session: Session) -> Result<String, Error> {
 //!     Ok(format!("visit {}", session.update("visits", |visits: &mut u64| *visits += 1)?))
 //! }
 //!
-//! let store = CookieStore::new(Codecs::from_pairs(KeyPairs::generate(1)?)?)?; // or KeyPairs::from_env(..)
+//! let store = CookieStore::new(KeyPairs::generate(1)?)?; // or CookieStore::from_env("SILVERBACK_KEYS")?
 //! let app = axum::Router::new().route("/", axum::routing::get(visit)).layer(SessionLayer::new(store));
 //! # let request = axum::http::Request::new(axum::body::Body::empty());
 //! # let response = tower_service::Service::call(&mut app.clone(), request).await?;
