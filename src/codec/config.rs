@@ -1,6 +1,6 @@
 //! The options of a codec as they are written in a configuration file (feature `config`).
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::duration_text::DurationText;
 
@@ -9,7 +9,7 @@ use super::{Cipher, CodecOptions, HashFunction};
 /// The keys of a [`CodecOptions`].
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CodecConfig {
+struct CodecConfig {
     max_age: Option<DurationText>,
     min_age: Option<DurationText>,
     clock_skew: Option<DurationText>,
@@ -18,8 +18,16 @@ pub(super) struct CodecConfig {
     cipher: Option<Cipher>,
 }
 
-impl From<CodecConfig> for CodecOptions {
-    fn from(config: CodecConfig) -> Self {
+/// Reads the options from a configuration file. The keys are the names of the methods.
+impl<'de> Deserialize<'de> for CodecOptions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(CodecConfig::deserialize(deserializer)?.options())
+    }
+}
+
+impl CodecConfig {
+    fn options(self) -> CodecOptions {
+        let config = self;
         let mut options = CodecOptions::new();
         if let Some(DurationText(age)) = config.max_age {
             options = options.max_age(age);

@@ -60,8 +60,6 @@ pub enum Cipher {
 /// # Ok::<(), silverback::codec::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-#[cfg_attr(feature = "config", derive(serde::Deserialize))]
-#[cfg_attr(feature = "config", serde(from = "super::config::CodecConfig"))]
 pub struct CodecOptions {
     pub(super) hash: HashFunction,
     pub(super) cipher: Cipher,

@@ -1,15 +1,36 @@
 //! The options of sessions as they are written in a configuration file (feature `config`).
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::duration_text::DurationText;
 
 use super::{CookieOptions, Error, Lifetime, SameSite, ServerOptions};
 
+impl<'de> Deserialize<'de> for CookieOptions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let config = CookieConfig::deserialize(deserializer)?;
+        config.options().map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Lifetime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let config = LifetimeConfig::deserialize(deserializer)?;
+        config.lifetime().map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for ServerOptions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(ServerConfig::deserialize(deserializer)?.options())
+    }
+}
+
 /// The keys of a [`CookieOptions`].
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CookieConfig {
+struct CookieConfig {
     name: Option<String>,
     path: Option<String>,
     domain: Option<String>,
@@ -25,10 +46,9 @@ pub(super) struct CookieConfig {
     remove_not_valid: bool,
 }
 
-impl TryFrom<CookieConfig> for CookieOptions {
-    type Error = Error;
-
-    fn try_from(config: CookieConfig) -> Result<Self, Error> {
+impl CookieConfig {
+    fn options(self) -> Result<CookieOptions, Error> {
+        let config = self;
         let mut options = CookieOptions::new();
         if let Some(name) = config.name {
             options = options.name(name)?;
@@ -76,7 +96,7 @@ enum Never {
 /// The keys of a [`Lifetime`].
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct LifetimeConfig {
+struct LifetimeConfig {
     idle: Option<Limit>,
     absolute: Option<Limit>,
     remember: Option<bool>,
@@ -84,10 +104,9 @@ pub(super) struct LifetimeConfig {
     remembered_absolute: Option<DurationText>,
 }
 
-impl TryFrom<LifetimeConfig> for Lifetime {
-    type Error = Error;
-
-    fn try_from(config: LifetimeConfig) -> Result<Self, Error> {
+impl LifetimeConfig {
+    fn lifetime(self) -> Result<Lifetime, Error> {
+        let config = self;
         let mut lifetime = Lifetime::new();
         lifetime = match config.idle {
             Some(Limit::After(DurationText(idle))) => lifetime.idle(idle),
@@ -119,7 +138,7 @@ impl TryFrom<LifetimeConfig> for Lifetime {
 /// The keys of a [`ServerOptions`].
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ServerConfig {
+struct ServerConfig {
     cookie: Option<CookieOptions>,
     lifetime: Option<Lifetime>,
     max_sessions: Option<usize>,
@@ -131,8 +150,9 @@ pub(super) struct ServerConfig {
     max_concurrent_saves: Option<usize>,
 }
 
-impl From<ServerConfig> for ServerOptions {
-    fn from(config: ServerConfig) -> Self {
+impl ServerConfig {
+    fn options(self) -> ServerOptions {
+        let config = self;
         let options = ServerOptions::new();
         let options = with(options, config.cookie, ServerOptions::cookie);
         let options = with(options, config.lifetime, ServerOptions::lifetime);

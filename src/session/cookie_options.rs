@@ -42,8 +42,6 @@ pub enum SameSite {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[doc(alias = "Options")]
-#[cfg_attr(feature = "config", derive(serde::Deserialize))]
-#[cfg_attr(feature = "config", serde(try_from = "super::config::CookieConfig"))]
 pub struct CookieOptions {
     pub(super) name: String,
     pub(super) scope: Scope,

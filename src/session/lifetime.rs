@@ -43,8 +43,6 @@ pub(super) const LONGEST_MAX_AGE: Duration = Duration::from_secs(400 * DAY);
 /// # assert_ne!(bank, forum);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "config", derive(serde::Deserialize))]
-#[cfg_attr(feature = "config", serde(try_from = "super::config::LifetimeConfig"))]
 pub struct Lifetime {
     usual: Limits,
     remembered: Option<Limits>,

@@ -89,7 +89,7 @@
 //! | `state.rs`, `commit.rs`, `room.rs` | its state during one request, and how it is saved |
 //! | `sessions.rs`, `client_host.rs`, `response_fields.rs` | [`Sessions`]: the sessions of a request by name, and the fields of its response |
 //! | `values.rs`, `flashes.rs`, `data_model.rs`, `any_format.rs`, `serialized_values.rs`, `json_texts.rs`, `go_json.rs` | [`Values`]: the values of a session, as gob or in other formats |
-//! | `metadata.rs`, `lifetime.rs`, `login.rs`, `credentials.rs` | [`Lifetime`]: the limits of a session; its login |
+//! | `metadata.rs`, `metadata_text.rs`, `lifetime.rs`, `login.rs`, `credentials.rs` | [`Lifetime`]: the limits of a session; its login |
 //! | `cookie_options.rs`, `cookie_writer.rs`, `cookie_header.rs` | [`CookieOptions`]: writing and reading the cookie |
 //! | `opened_cookies.rs`, `request_url.rs`, `foreign_cookies.rs` | choosing one of several cookies, and removing cookies that another host planted |
 //! | `cookie_life.rs`, `expiry.rs` | the time for which a client keeps the cookie, and the expiry of a row |
@@ -136,6 +136,7 @@ mod live_session;
 mod login;
 mod lookup;
 mod metadata;
+mod metadata_text;
 mod migrating;
 mod opened_cookies;
 mod protocol;

@@ -48,8 +48,6 @@ use super::{CookieOptions, Lifetime};
 ///
 /// Limits also take `"never"`, and `"remember": false` disables remembered sessions.
 #[derive(Clone)]
-#[cfg_attr(feature = "config", derive(serde::Deserialize))]
-#[cfg_attr(feature = "config", serde(from = "super::config::ServerConfig"))]
 pub struct ServerOptions {
     pub(super) cookie: CookieOptions,
     /// `None` for the dialect's lifetime.

@@ -22,7 +22,7 @@ use super::{Error, Session};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no key in the session",
-    note = "implement `silverback::session::TypedValue` for it, with its `KEY`"
+    note = "implement `TypedValue` for it, with its `KEY`"
 )]
 pub trait TypedValue: Serialize + DeserializeOwned + Default + 'static {
     /// The key of the value in the session.

@@ -13,7 +13,7 @@ use crate::session::{Error, Session};
 /// The [module's example](super#a-page-for-users) implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not load the users of the application",
-    note = "implement `silverback::web::guard::Users` for the type that has your database pool"
+    note = "implement `Users` for the type that has your database pool"
 )]
 #[doc(alias = "AuthnBackend")]
 pub trait Users: Send + Sync + 'static {
