@@ -167,6 +167,7 @@
 //! |---|---|---|
 //! | [`tower`] | any tower service: [`SessionLayer`](tower::SessionLayer) | `tower` |
 //! | `axum.rs`, `axum_parts.rs` | axum: the extractors `Session` and `Sessions`, on top of the layer | `axum` |
+//! | `axum_cookies.rs` | axum: the extractor [`SealedCookies`](crate::jar::SealedCookies), for cookies without a session | `axum`, `cookie` |
 //! | [`actix`] | actix-web: [`SessionMiddleware`](actix::SessionMiddleware) and the same extractors | `actix` |
 //! | `fields.rs` | header fields, shared by all frameworks | |
 //!
@@ -218,8 +219,8 @@ struct ErrorMark {
 /// Returns the page for a usage error, which the developer can mend. Only debug builds have such
 /// a page: a client of a release build learns nothing.
 #[cfg(any(feature = "axum", feature = "actix"))]
-fn page_for_developers(error: &crate::session::Error) -> Option<String> {
-    let is_shown = cfg!(debug_assertions) && error.is_usage();
+fn page_for_developers(is_usage: bool, error: &dyn std::fmt::Display) -> Option<String> {
+    let is_shown = cfg!(debug_assertions) && is_usage;
     is_shown.then(|| format!("{error}\n\n(Only debug builds of silverback show this page.)\n"))
 }
 
@@ -231,6 +232,8 @@ const TEXT: &str = "text/plain; charset=utf-8";
 pub mod actix;
 #[cfg(feature = "axum")]
 mod axum;
+#[cfg(all(feature = "axum", feature = "cookie"))]
+mod axum_cookies;
 #[cfg(feature = "axum")]
 mod axum_parts;
 mod fields;
