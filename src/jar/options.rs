@@ -137,7 +137,7 @@ fn refuse_attributes_of_cookies(cookie: &Cookie<'_>) -> Result<(), Error> {
             "the cookie has a value, which the session decides: leave it empty",
         ));
     }
-    if cookie.max_age().is_some() || cookie.expires().is_some() {
+    if cookie.max_age().is_some() || cookie.expires_datetime().is_some() {
         return Err(Error::usage(
             "the cookie has a Max-Age or an Expires, which the store's Lifetime decides: leave it \
              out, and use CookieOptions::persistent",

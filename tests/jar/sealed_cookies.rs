@@ -155,12 +155,13 @@ async fn shared_caches_keep_no_response_with_sealed_cookies() {
         ("cache-control", "public, max-age=600"),
         ("cdn-cache-control", "max-age=600"),
     ];
-    let read = move |cookies: SealedCookies| async move { (cookies, cached, "page") };
+    let read = move |cookies: SealedCookies| async move { (cached, cookies, "page") };
     let write = move |cookies: SealedCookies| async move {
-        Ok::<_, Error>((cookies.add(safe_cookie(("sid", "ape")))?, cached, "page"))
+        let cookies = cookies.add(safe_cookie(("sid", "ape")))?;
+        Ok::<_, Error>((cached, cookies, "page"))
     };
     let public = move |cookies: SealedCookies| async move {
-        (axum::Extension(Public), cookies, cached, "page")
+        (axum::Extension(Public), cached, cookies, "page")
     };
     let app = Router::new()
         .route("/read", get(read))
