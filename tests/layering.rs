@@ -120,8 +120,9 @@ fn the_codec_uses_no_network_and_no_runtime() {
 }
 
 #[test]
-fn sessions_use_no_web_framework() {
-    for file in files_under(&source().join("session")) {
+fn sessions_and_jars_use_no_web_framework() {
+    let folders = ["session", "jar"].map(|module| files_under(&source().join(module)));
+    for file in folders.into_iter().flatten() {
         let code = code_of(&file);
         for foreign in ["http::", "tower", "axum", "actix_web", "std::net::Tcp"] {
             let code = code.replace("feature = \"tower\"", "");
