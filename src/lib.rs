@@ -44,7 +44,7 @@
 //! | [`codec`] | turns bytes, a name and a key pair into cookie text, and back: [`SecureCookie`](codec::SecureCookie), the key chain [`Codecs`](codec::Codecs), keys, serializers |
 //! | [`gob`] | Go's `encoding/gob`, the serializer that gorilla uses by default: a lossless `Value`, and serde types |
 //! | `session` | the sessions of a web application: `Session`, lifetimes, flashes; in a cookie (`CookieStore`) or in a server (`ServerStore`) (feature `session`) |
-//! | `jar` | signed and encrypted cookies in jars of the crate `cookie`, for applications that need a cookie and no session: `SealedJar`, and `SealedCookies` for axum (feature `cookie`) |
+//! | `jar` | signed and encrypted cookies in jars of the crate `cookie`, for applications that need a cookie and no session: `SealedJar`, and `SealedCookies` for axum and actix-web (feature `cookie`) |
 //! | `backend` | stores of records, for sessions in a server: the trait and its laws, memory, files, SQLite, PostgreSQL, MySQL and MariaDB, SQL Server (not yet tested with a real server), Redis and Valkey, Memcached, DynamoDB, etcd (feature `backend`) |
 //! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`) |
 //! | `compat` | the stores of Go programs under their own names and with their own defaults: scs and gorilla's `FilesystemStore` (feature `session`), scs's SQL stores (`postgres`, `mysql`, `mssql`, `sqlite`), wader/gormstore (`postgres`, `mysql`, `sqlite`), pgstore (`postgres`), dynamostore (`aws`), dolab/session (`legacy`, and `redis` or `memcached`); a store for applications on the crate `tower-sessions` (`tower-sessions`) |
@@ -64,7 +64,7 @@
 //! | `gob` | yes | [`Serializer::Gob`](codec::Serializer), which returns a usage error without this feature |
 //! | `json` | yes | `Serializer::Json` |
 //! | `bincode` | no | `Serializer::Bincode` (an unmaintained format, read only after the MAC is verified) |
-//! | `cookie` | no | `jar`: sealed cookies in jars of the crate `cookie` 0.18; with `axum`, the extractor `jar::SealedCookies` |
+//! | `cookie` | no | `jar`: sealed cookies in jars of the crate `cookie` 0.18; with `axum` or `actix`, the extractor `jar::SealedCookies` |
 //! | `session` | no | `session`: sessions in cookies and in servers; brings `backend` |
 //! | `tower` | no | `web::tower`: a layer for any tower service; brings `session` |
 //! | `axum` | no | axum's extractors on top of that layer; brings `tower` |

@@ -8,8 +8,9 @@ use crate::codec;
 
 /// The reason why a cookie of a request was refused, or why a cookie cannot be set.
 ///
-/// A request without the cookie is no error. axum makes a response of an error, with [the error's
-/// status](Error::status) and no body. In debug builds, the response to a usage error shows its text.
+/// A request without the cookie is no error. axum and actix-web make a response of an error, with
+/// [the error's status](Error::status) and no body. In debug builds, the response to a usage error
+/// shows its text.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -31,6 +32,13 @@ impl Error {
             Error::Codec(error) => error.is_decode(),
             Error::Ambiguous | Error::TooMany => true,
         }
+    }
+
+    /// Returns whether the application asked for something impossible: a name that no cookie can
+    /// have, or a value that is too long to seal.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Error::Codec(error) if error.is_usage())
     }
 
     /// Returns the status of the response: 400 if the client's cookie was refused, and otherwise

@@ -3,8 +3,8 @@
 //!
 //! - Seal and open cookies in a `CookieJar`: [`CookieJarExt`], in the shape of its own `signed` and
 //!   `private`.
-//! - Seal and open cookies in axum, with the keys from the router's state: [`SealedCookies`].
-//! - Seal and open one cookie for the jar of axum-extra or Rocket, or for actix-web:
+//! - Seal and open cookies in axum and actix-web, with the application's keys: [`SealedCookies`].
+//! - Seal and open one cookie for the jar of axum-extra or Rocket, or for actix-web's own cookies:
 //!   [`CookieCodec`], and the [examples](#in-a-web-framework) below.
 //! - Start from safe attributes: [`safe_cookie`].
 //! - Convert [`CookieOptions`](crate::session::CookieOptions) to a `CookieBuilder` and back: their
@@ -93,26 +93,31 @@
 //!
 //! ```
 //! use actix_web::cookie::{Cookie, SameSite};
-//! use actix_web::{HttpRequest, HttpResponse};
-//! use silverback::codec::{Codec, Codecs, Error, UnixTime};
+//! use actix_web::error::ErrorInternalServerError;
+//! use actix_web::{App, HttpRequest, HttpResponse, web};
+//! use silverback::codec::{Codec, Codecs, KeyPairs};
 //!
-//! fn visit(request: &HttpRequest, codecs: &Codecs) -> Result<HttpResponse, Error> {
-//!     let cookie = request.cookie("visits");
-//!     let visits = cookie.map(|cookie| codecs.decode::<u32>("visits", cookie.value()));
-//!     let visits = visits.transpose()?.unwrap_or(0) + 1;
-//!     let sealed = codecs.encode("visits", &visits)?;
+//! async fn visit(request: HttpRequest, codecs: web::Data<Codecs>) -> actix_web::Result<HttpResponse> {
+//!     let visits = request.cookie("visits");
+//!     let visits = visits.and_then(|cookie| codecs.decode::<u32>("visits", cookie.value()).ok());
+//!     let visits = visits.unwrap_or(0) + 1;
+//!     let sealed = codecs.encode("visits", &visits).map_err(ErrorInternalServerError)?;
 //!     let cookie = Cookie::build("visits", sealed).path("/").secure(true).http_only(true);
 //!     let cookie = cookie.same_site(SameSite::Lax).finish();
 //!     Ok(HttpResponse::Ok().cookie(cookie).body(format!("visit {visits}")))
 //! }
-//! # let codecs = Codecs::from_pairs(silverback::codec::KeyPairs::generate(1)?)?;
-//! # let sealed = codecs.encode("visits", &7_u32)?;
-//! # let request = actix_web::test::TestRequest::get();
-//! # let request = request.cookie(Cookie::new("visits", sealed)).to_http_request();
-//! # let response = visit(&request, &codecs)?;
-//! # let cookie = response.cookies().next().expect("it is set");
-//! # assert_eq!(codecs.decode::<u32>("visits", cookie.value())?, 8);
-//! # Ok::<(), Error>(())
+//!
+//! # #[actix_web::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let codecs = web::Data::new(Codecs::from_pairs(KeyPairs::generate(1)?)?);
+//! let app = App::new().app_data(codecs.clone()).route("/", web::get().to(visit));
+//! # let app = actix_web::test::init_service(app).await;
+//! # let cookie = Cookie::new("visits", codecs.encode("visits", &7_u32)?);
+//! # let request = actix_web::test::TestRequest::get().cookie(cookie).to_request();
+//! # let response = actix_web::test::call_service(&app, request).await;
+//! # assert_eq!(actix_web::test::read_body(response).await, "visit 8");
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! Rocket 0.5 uses version 0.18 of the crate `cookie`, so that [`CookieCodec`] works on its cookies:
@@ -139,7 +144,7 @@
 //! | `safe_cookie.rs` | [`safe_cookie`]: safe attributes |
 //! | `options.rs` | conversions of `CookieOptions` (feature `session`) |
 //!
-//! This module uses no web framework. axum's extractor is in `web`.
+//! This module uses no web framework. The extractors are in `web`.
 
 mod cookie_codec;
 mod error;

@@ -13,8 +13,9 @@ use super::{CookieCodec, Error};
 
 /// The sealed cookies of a request, with the changes for its response.
 ///
-/// In axum it is an extractor (features `cookie` and `axum`). It takes the codec from the router's
-/// state. Return it with the response: otherwise the changes are lost.
+/// In axum and actix-web it is an extractor (features `cookie`, and `axum` or `actix`). It takes the
+/// codec from the router's state, or from the application's `web::Data`. Return it with the
+/// response, in actix-web by `add_to`: otherwise the changes are lost.
 ///
 /// ```
 /// # #[cfg(not(feature = "axum"))] fn main() {}
@@ -70,8 +71,8 @@ use super::{CookieCodec, Error};
 ///
 /// A response that is returned with these cookies gets `Vary: Cookie` and a `Cache-Control` that
 /// keeps it out of shared caches, as [responses with a session](crate::web#header-fields-of-a-response)
-/// do. So return the cookies also if the page only reads them. Put them right before the body, as in
-/// `(fields, cookies, body)`: axum adds the parts of a response in their order, and fields that come
+/// do. So return the cookies also if the page only reads them. In axum, put them right before the
+/// body, as in `(fields, cookies, body)`: axum adds the parts of a response in their order, and fields that come
 /// later replace these. A response that does not depend on the cookies can be declared
 /// [`Public`](crate::web::Public).
 #[must_use = "return it with the response: otherwise its changes are lost"]
@@ -84,28 +85,22 @@ pub struct SealedCookies<C = Codecs> {
 }
 
 impl<C> SealedCookies<C> {
-    /// Returns the cookies of a request. `fields` are the values of its Cookie fields.
-    ///
-    /// This is for frameworks that have no extractor, such as actix-web:
+    /// Returns the cookies of a request. `fields` are the values of its Cookie fields. This is for
+    /// frameworks that have no extractor.
     ///
     /// ```
-    /// use actix_web::{HttpRequest, HttpResponse};
-    /// use silverback::codec::Codecs;
-    /// use silverback::jar::{Error, SealedCookies, safe_cookie};
+    /// # use silverback::codec::{Codecs, KeyPairs};
+    /// use silverback::jar::{SealedCookies, safe_cookie};
     ///
-    /// fn set_theme(request: &HttpRequest, codecs: Codecs) -> Result<HttpResponse, Error> {
-    ///     let fields = request.headers().get_all("cookie");
-    ///     let cookies = SealedCookies::of_request(codecs, fields.map(|field| field.as_bytes()));
-    ///     let cookies = cookies.add(safe_cookie(("theme", "dark")))?;
-    ///     let mut response = HttpResponse::Ok();
-    ///     for set_cookie in cookies.set_cookies()? {
-    ///         response.append_header(("set-cookie", set_cookie));
-    ///     }
-    ///     Ok(response.append_header(("cache-control", "no-store")).finish())
+    /// # let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
+    /// let cookies = SealedCookies::of_request(codecs, [&b"theme=..; lang=en"[..]]);
+    /// assert!(cookies.get("theme").is_err(), "it is not sealed");
+    /// let cookies = cookies.add(safe_cookie(("theme", "dark")))?;
+    /// for set_cookie in cookies.set_cookies()? {
+    ///     // Add a field `Set-Cookie` with this value, and `Cache-Control: no-store`.
+    ///     assert!(set_cookie.ends_with("; HttpOnly; SameSite=Lax; Secure; Path=/"));
     /// }
-    /// # let codecs = Codecs::from_pairs(silverback::codec::KeyPairs::generate(1).unwrap()).unwrap();
-    /// # let request = actix_web::test::TestRequest::get().to_http_request();
-    /// # assert!(set_theme(&request, codecs).unwrap().headers().contains_key("set-cookie"));
+    /// # Ok::<(), silverback::jar::Error>(())
     /// ```
     pub fn of_request<'f>(codec: C, fields: impl IntoIterator<Item = &'f [u8]>) -> Self {
         SealedCookies {

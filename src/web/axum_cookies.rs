@@ -12,7 +12,7 @@ use crate::codec::Codec;
 use crate::jar::{Error, SealedCookies};
 use crate::session::ResponseFields;
 
-use super::{Public, TEXT, fields, page_for_developers};
+use super::{Public, TEXT, fields, log_cookie_error, page_for_developers};
 
 /// Extracts the sealed cookies of the request. The codec comes from the router's state.
 impl<S, C> FromRequestParts<S> for SealedCookies<C>
@@ -54,15 +54,10 @@ impl<C> IntoResponse for SealedCookies<C> {
 /// of a usage error shows its text, which names the remedy.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
+        log_cookie_error(&self);
         let status = StatusCode::from_u16(self.status());
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        if self.is_refused() {
-            tracing::debug!(error = %self, "a sealed cookie was refused");
-            return status.into_response();
-        }
-        tracing::error!(error = %self, "a sealed cookie failed");
-        let is_usage = matches!(&self, Error::Codec(error) if error.is_usage());
-        match page_for_developers(is_usage, &self) {
+        match page_for_developers(self.is_usage(), &self) {
             Some(page) => (status, [(CONTENT_TYPE, TEXT)], page).into_response(),
             None => status.into_response(),
         }

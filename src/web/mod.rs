@@ -167,8 +167,8 @@
 //! |---|---|---|
 //! | [`tower`] | any tower service: [`SessionLayer`](tower::SessionLayer) | `tower` |
 //! | `axum.rs`, `axum_parts.rs` | axum: the extractors `Session` and `Sessions`, on top of the layer | `axum` |
-//! | `axum_cookies.rs` | axum: the extractor [`SealedCookies`](crate::jar::SealedCookies), for cookies without a session | `axum`, `cookie` |
 //! | [`actix`] | actix-web: [`SessionMiddleware`](actix::SessionMiddleware) and the same extractors | `actix` |
+//! | `axum_cookies.rs`, `actix_cookies.rs` | the extractor [`SealedCookies`](crate::jar::SealedCookies), for cookies without a session | `cookie` |
 //! | `fields.rs` | header fields, shared by all frameworks | |
 //!
 //! This module only moves header fields between a framework and
@@ -224,12 +224,25 @@ fn page_for_developers(is_usage: bool, error: &dyn std::fmt::Display) -> Option<
     is_shown.then(|| format!("{error}\n\n(Only debug builds of silverback show this page.)\n"))
 }
 
-/// The content type of that page.
+/// Logs an error of sealed cookies for the operator, since the response does not show it to the
+/// client.
+#[cfg(all(feature = "cookie", any(feature = "axum", feature = "actix")))]
+fn log_cookie_error(error: &crate::jar::Error) {
+    match error.is_refused() {
+        // Any visitor can cause this error.
+        true => tracing::debug!(%error, "a sealed cookie was refused"),
+        false => tracing::error!(%error, "a sealed cookie failed"),
+    }
+}
+
+/// The content type of the page for developers.
 #[cfg(any(feature = "axum", feature = "actix"))]
 const TEXT: &str = "text/plain; charset=utf-8";
 
 #[cfg(feature = "actix")]
 pub mod actix;
+#[cfg(all(feature = "actix", feature = "cookie"))]
+mod actix_cookies;
 #[cfg(feature = "axum")]
 mod axum;
 #[cfg(all(feature = "axum", feature = "cookie"))]

@@ -35,18 +35,12 @@ pub(crate) fn axum_routes() -> axum::Router<Codecs> {
         shown(cookie.map(|cookie| codecs.open_cookie(cookie)).transpose())
     }
 
-    async fn add_own(
-        State(codecs): State<Codecs>,
-        headers: HeaderMap,
-        jar: CookieJar,
-    ) -> Result<CookieJar, Response> {
+    async fn add_own(State(codecs): State<Codecs>, headers: HeaderMap, jar: CookieJar) -> Response {
         let cookie = ["x-name", "x-value"].map(|name| argument(&headers, name));
-        let sealed = codecs.seal_cookie(safe_cookie(<(String, String)>::from(cookie)));
-        let failed = |error: silverback::codec::Error| {
-            let status = StatusCode::INTERNAL_SERVER_ERROR;
-            (status, error.to_string()).into_response()
-        };
-        Ok(jar.add(sealed.map_err(failed)?))
+        match codecs.seal_cookie(safe_cookie(<(String, String)>::from(cookie))) {
+            Ok(sealed) => jar.add(sealed).into_response(),
+            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        }
     }
 
     async fn remove_own(headers: HeaderMap, jar: CookieJar) -> CookieJar {
@@ -117,38 +111,29 @@ pub(crate) fn actix_routes(config: &mut actix_web::web::ServiceConfig) {
         HttpResponse::Ok().cookie(removal).finish()
     }
 
-    fn cookies(request: &HttpRequest, codecs: &Data<Codecs>) -> SealedCookies {
-        let fields = request.headers().get_all("cookie");
-        let codecs = Codecs::clone(codecs);
-        SealedCookies::of_request(codecs, fields.map(|field| field.as_bytes()))
+    async fn get_sealed(
+        cookies: SealedCookies,
+        request: HttpRequest,
+    ) -> Result<HttpResponse, Error> {
+        let opened = shown(cookies.get(&argument(&request, "x-name")));
+        cookies.add_to(HttpResponse::Ok().body(opened))
     }
 
-    fn respond(cookies: Result<SealedCookies, Error>) -> HttpResponse {
-        match cookies.and_then(|cookies| cookies.set_cookies()) {
-            Ok(set_cookies) => {
-                let mut response = HttpResponse::Ok();
-                for set_cookie in set_cookies {
-                    response.append_header(("set-cookie", set_cookie));
-                }
-                response.finish()
-            }
-            Err(error) => HttpResponse::InternalServerError().body(error.to_string()),
-        }
-    }
-
-    async fn get_sealed(request: HttpRequest, codecs: Data<Codecs>) -> String {
-        shown(cookies(&request, &codecs).get(&argument(&request, "x-name")))
-    }
-
-    async fn add_sealed(request: HttpRequest, codecs: Data<Codecs>) -> HttpResponse {
+    async fn add_sealed(
+        cookies: SealedCookies,
+        request: HttpRequest,
+    ) -> Result<HttpResponse, Error> {
         let cookie = ["x-name", "x-value"].map(|name| argument(&request, name));
-        let cookie = safe_cookie(<(String, String)>::from(cookie));
-        respond(cookies(&request, &codecs).add(cookie))
+        let cookies = cookies.add(safe_cookie(<(String, String)>::from(cookie)))?;
+        cookies.add_to(HttpResponse::Ok().finish())
     }
 
-    async fn remove_sealed(request: HttpRequest, codecs: Data<Codecs>) -> HttpResponse {
-        let removal = safe_cookie(argument(&request, "x-name"));
-        respond(Ok(cookies(&request, &codecs).remove(removal)))
+    async fn remove_sealed(
+        cookies: SealedCookies,
+        request: HttpRequest,
+    ) -> Result<HttpResponse, Error> {
+        let cookies = cookies.remove(safe_cookie(argument(&request, "x-name")));
+        cookies.add_to(HttpResponse::Ok().finish())
     }
 
     config

@@ -42,11 +42,11 @@ pub(crate) fn sealed(keys: &KeyPair, name: &str, value: &str, age: Duration) -> 
 pub(crate) enum Way {
     /// axum-extra's `CookieJar`.
     AxumExtra,
-    /// axum's extractor.
+    /// axum's extractor `SealedCookies`.
     AxumSealed,
     /// actix-web's `HttpRequest::cookie` and `HttpResponseBuilder::cookie`.
     Actix,
-    /// `SealedCookies::of_request` in actix-web.
+    /// actix-web's extractor `SealedCookies`.
     ActixSealed,
 }
 

@@ -1,5 +1,5 @@
-//! `SealedJar` beside `SignedJar` of the crate `cookie`: random calls have the same effects in both,
-//! except for the differences that are tests here.
+//! `SealedJar` compared with `SignedJar` of the crate `cookie`: random calls have the same effects in
+//! both. Each difference is a test.
 
 use cookie::{Cookie, CookieJar, Key};
 use proptest::prelude::*;
@@ -189,7 +189,7 @@ fn unlike_a_signed_jar_it_refuses_a_cookie_that_was_moved_to_another_name() {
 }
 
 #[test]
-fn unlike_a_signed_jar_it_tells_refused_from_absent() {
+fn unlike_a_signed_jar_it_distinguishes_refused_from_absent() {
     let key = Key::generate();
     let mut jar = CookieJar::new();
     jar.add_original(("sid", "forged"));

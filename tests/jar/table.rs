@@ -16,7 +16,7 @@ const AMBIGUOUS: &str = "refused: two different valid cookies of one name";
 /// A row: its name, the Cookie fields of the request, and what each way says.
 type Row = (&'static str, Vec<String>, [&'static str; 4]);
 
-fn alike(name: &'static str, cookies: Vec<String>, says: &'static str) -> Row {
+fn in_all(name: &'static str, cookies: Vec<String>, says: &'static str) -> Row {
     (name, cookies, [says; 4])
 }
 
@@ -39,76 +39,75 @@ fn tampered() -> String {
     format!("{start}{other}{}", &rest[1..])
 }
 
-/// Rows in which all ways agree.
-fn rows_alike() -> Vec<Row> {
+fn rows_in_which_all_agree() -> Vec<Row> {
     let sid = |text: String| vec![format!("sid={text}")];
     let number = codecs().encode("sid", &7_u32).unwrap();
     vec![
-        alike("no cookie", vec![], "absent"),
-        alike("another cookie", vec!["a=b".to_owned()], "absent"),
-        alike("valid", sid(current("sid", "ape")), VALID),
-        alike(
+        in_all("no cookie", vec![], "absent"),
+        in_all("another cookie", vec!["a=b".to_owned()], "absent"),
+        in_all("valid", sid(current("sid", "ape")), VALID),
+        in_all(
             "among others",
             vec![format!("a=b; sid={}; c=d", current("sid", "ape"))],
             VALID,
         ),
-        alike("an empty text", sid(current("sid", "")), "valid "),
-        alike(
+        in_all("an empty text", sid(current("sid", "")), "valid "),
+        in_all(
             "a text beyond ASCII",
             sid(current("sid", "\u{1f98d};\r\n")),
             "valid \u{1f98d};\r\n",
         ),
-        alike("tampered", sid(tampered()), REFUSED),
-        alike("cut", sid(current("sid", "ape")[..40].to_owned()), REFUSED),
-        alike(
+        in_all("tampered", sid(tampered()), REFUSED),
+        in_all("cut", sid(current("sid", "ape")[..40].to_owned()), REFUSED),
+        in_all(
             "moved to another name",
             sid(current("other", "ape")),
             REFUSED,
         ),
-        alike(
+        in_all(
             "another case",
             vec![format!("SID={}", current("sid", "ape"))],
             "absent",
         ),
-        alike(
+        in_all(
             "too old",
             sid(sealed(&KEYS.current, "sid", "ape", DAY * 31)),
             "refused: expired",
         ),
-        alike(
+        in_all(
             "old enough",
             sid(sealed(&KEYS.current, "sid", "ape", DAY * 29)),
             VALID,
         ),
-        alike(
+        in_all(
             "from an old key",
             sid(sealed(&KEYS.old, "sid", "ape", NOW)),
             "stale ape",
         ),
-        alike(
+        in_all(
             "too old, from an old key",
             sid(sealed(&KEYS.old, "sid", "ape", DAY * 31)),
             "refused: expired",
         ),
-        alike(
+        in_all(
             "from another key",
             sid(sealed(&KEYS.strange, "sid", "ape", NOW)),
             REFUSED,
         ),
-        alike("not sealed", sid("ape".to_owned()), REFUSED),
-        alike("empty", sid(String::new()), REFUSED),
-        alike("not a text", sid(number), REFUSED),
-        alike(
+        in_all("not sealed", sid("ape".to_owned()), REFUSED),
+        in_all("empty", sid(String::new()), REFUSED),
+        in_all("not a text", sid(number), REFUSED),
+        in_all(
             "quoted",
             sid(format!("\"{}\"", current("sid", "ape"))),
             VALID,
         ),
-        alike(
+        in_all(
             "over 4096 bytes",
             sid("a".repeat(4097)),
             "refused: too long: the cookie has 4097 bytes; the limit is 4096",
         ),
-        alike(
+        in_all(
             "the same twice",
             vec![format!("sid={0}; sid={0}", current("sid", "ape"))],
             VALID,
@@ -195,7 +194,10 @@ fn rows_that_differ() -> Vec<Row> {
 fn each_way_says_what_the_table_says() {
     let decoded = Codec::decode::<String>(&codecs(), "sid", &padded(true)).unwrap();
     let decoded = format!("valid {decoded}");
-    let rows: Vec<Row> = rows_alike().into_iter().chain(rows_that_differ()).collect();
+    let rows: Vec<Row> = rows_in_which_all_agree()
+        .into_iter()
+        .chain(rows_that_differ())
+        .collect();
     assert_eq!(rows.len(), 32);
     let mut wrong = Vec::new();
     for (name, cookies, expected) in rows {
@@ -311,5 +313,25 @@ fn a_key_that_was_added_behind_opens_and_does_not_seal() {
         let response = way.ask("add", "sid", "ape", &[]);
         let text = pair(response.set_cookies()[0]).1.replace("%3D", "=");
         assert!(only_old.decode::<String>("sid", &text).is_err(), "{way:?}");
+    }
+}
+
+#[test]
+fn no_shared_cache_keeps_a_response_with_sealed_cookies() {
+    let cookies = [format!("sid={}", current("sid", "ape"))];
+    for way in [Way::AxumSealed, Way::ActixSealed] {
+        for (action, cache_control) in [
+            ("get", "private, no-cache"),
+            ("add", "no-store"),
+            ("remove", "no-store"),
+        ] {
+            let response = way.ask(action, "sid", "ape", &cookies);
+            assert_eq!(
+                response.cache_control(),
+                [cache_control],
+                "{way:?} {action}"
+            );
+            assert_eq!(response.all("vary"), ["Cookie"], "{way:?} {action}");
+        }
     }
 }
