@@ -8,8 +8,7 @@ use crate::codec::{Codec, Error, Opened, UnixTime};
 
 /// Seals and opens single cookies of the crate `cookie`. Every [`Codec`] has these methods.
 ///
-/// Use it with a jar that lets no other crate change it: the `CookieJar` of axum-extra, or that of
-/// Rocket.
+/// Use it with jars that wrap the `CookieJar` of the crate `cookie`: those of axum-extra and Rocket.
 ///
 /// ```
 /// use cookie::Cookie;

@@ -43,12 +43,19 @@
 //! also returns the age of the cookie, and whether an [older key](crate::codec::Opened::is_stale)
 //! sealed it.
 //!
-//! The name, the path and the other attributes are not sealed: browsers do not send them back. The
-//! longest cookie has 4,096 bytes, with its name. A longer one is refused when it is added.
+//! The path and the other attributes are not sealed: browsers do not send them back. The longest
+//! cookie has 4,096 bytes, with its name. A longer one is refused when it is added.
+//!
+//! The name says what a value is for. Give each kind of value a name of its own, and never a name
+//! that a client chose: under the name of a session's cookie, and with the same keys, a sealed value
+//! could be taken for a session.
+//!
+//! A removal only asks the browser to drop the cookie. A copy of the cookie opens until its `max_age`.
+//! For a logout that holds, use sessions in a server.
 //!
 //! # In a web framework
 //!
-//! | | cookies of one name | `%3D` in a value | opened by Go |
+//! | read with | cookies of one name | `%3D` in a value | opened by Go |
 //! |---|---|---|---|
 //! | [`SealedCookies`] | two valid ones are refused | is refused, as in Go | yes |
 //! | `CookieJar` of axum-extra 0.12 | the last counts | is decoded, and sent | only if it does not end with `=` |
@@ -73,10 +80,10 @@
 //! use silverback::jar::{CookieCodec, Error, safe_cookie};
 //!
 //! async fn visit(State(codecs): State<Codecs>, jar: CookieJar) -> Result<(CookieJar, String), Error> {
-//!     let visits = jar.get("visits").map(|cookie| codecs.open_value::<u32>(cookie));
-//!     let visits = visits.transpose()?.map_or(0, |visits| visits.into_value());
-//!     let jar = jar.add(codecs.seal_value(safe_cookie("visits"), &(visits + 1))?);
-//!     Ok((jar, format!("visit {}", visits + 1)))
+//!     let visits = jar.get("visits").and_then(|cookie| codecs.open_value::<u32>(cookie).ok());
+//!     let visits = visits.map_or(0, |visits| visits.into_value()) + 1;
+//!     let jar = jar.add(codecs.seal_value(safe_cookie("visits"), &visits)?);
+//!     Ok((jar, format!("visit {visits}")))
 //! }
 //!
 //! let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;

@@ -72,9 +72,9 @@ use super::{CookieCodec, Error};
 /// A response that is returned with these cookies gets `Vary: Cookie` and a `Cache-Control` that
 /// keeps it out of shared caches, as [responses with a session](crate::web#header-fields-of-a-response)
 /// do. So return the cookies also if the page only reads them. In axum, put them right before the
-/// body, as in `(fields, cookies, body)`: axum adds the parts of a response in their order, and fields that come
-/// later replace these. A response that does not depend on the cookies can be declared
-/// [`Public`](crate::web::Public).
+/// body, as in `(fields, cookies, body)`: axum adds the parts of a response in their order, and
+/// fields that come later replace these. A response that does not depend on the cookies can be
+/// declared [`Public`](crate::web::Public).
 #[must_use = "return it with the response: otherwise its changes are lost"]
 #[derive(Clone)]
 pub struct SealedCookies<C = Codecs> {
