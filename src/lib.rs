@@ -9,7 +9,7 @@
 //!   `session`, with a store of `backend`.
 //! - Rotate keys: [`Codecs`](codec::Codecs).
 //! - Share sessions with a Go program: `compat`, or `session::Dialect`.
-//! - Seal and open a cookie without sessions: [`codec`].
+//! - Seal and open a cookie without sessions: [`codec`], or `jar` with the crate `cookie`.
 //! - Read and change a value that Go wrote: [`gob`].
 //! - Choose a store, rotate keys, run behind a proxy, move from another library: the pages of
 //!   `guide`, which are part of the documentation with all features.
@@ -45,14 +45,16 @@
 //! | [`codec`] | turns bytes, a name and a key pair into cookie text, and back: [`SecureCookie`](codec::SecureCookie), the key chain [`Codecs`](codec::Codecs), keys, serializers |
 //! | [`gob`] | Go's `encoding/gob`, the serializer that gorilla uses by default: a lossless `Value`, and serde types |
 //! | `session` | the sessions of a web application: `Session`, lifetimes, flashes; in a cookie (`CookieStore`) or in a server (`ServerStore`) (feature `session`) |
+//! | `jar` | signed and encrypted cookies in jars of the crate `cookie`, for applications that need a cookie and no session: `SealedJar`, and `SealedCookies` for axum and actix-web (feature `cookie`) |
 //! | `backend` | stores of records, for sessions in a server: the trait and its laws, memory, files, SQLite, PostgreSQL, MySQL and MariaDB, SQL Server (not yet tested with a real server), Redis and Valkey, Memcached, DynamoDB, etcd (feature `backend`) |
 //! | `web` | sessions in tower, axum and actix-web (features `tower`, `axum`, `actix`) |
 //! | `compat` | the stores of Go programs under their own names and with their own defaults: scs and gorilla's `FilesystemStore` (feature `session`), scs's SQL stores (`postgres`, `mysql`, `mssql`, `sqlite`), wader/gormstore (`postgres`, `mysql`, `sqlite`), pgstore (`postgres`), dynamostore (`aws`), dolab/session (`legacy`, and `redis` or `memcached`); a store for applications on the crate `tower-sessions` (`tower-sessions`) |
 //! | `guide` | documentation only: one page for each larger task |
 //!
 //! Modules depend on each other in one direction only. `gob` and `backend` use no other module.
-//! `codec` uses `gob`. `session` uses `gob`, `codec` and `backend`. `web` uses only `session`.
-//! `compat` uses `codec`, `session` and `backend`.
+//! `codec` uses `gob`. `session` uses `gob`, `codec` and `backend`. `jar` uses `codec`, and
+//! `session` to convert its `CookieOptions`. `web` uses `session`, `jar` and `codec`. `compat`
+//! uses `codec`, `session` and `backend`.
 //!
 //! # Features
 //!
@@ -63,6 +65,7 @@
 //! | `gob` | yes | [`Serializer::Gob`](codec::Serializer), which returns a usage error without this feature |
 //! | `json` | yes | `Serializer::Json` |
 //! | `bincode` | no | `Serializer::Bincode` (an unmaintained format, read only after the MAC is verified) |
+//! | `cookie` | no | `jar`: sealed cookies in jars of the crate `cookie` 0.18; with `axum` or `actix`, the extractor `jar::SealedCookies` |
 //! | `session` | no | `session`: sessions in cookies and in servers; brings `backend` |
 //! | `config` | no | options of codecs, cookies, lifetimes and backends as `serde::Deserialize`, for configuration files |
 //! | `tower` | no | `web::tower`: a layer for any tower service; brings `session` |
@@ -109,6 +112,8 @@ pub mod codec;
     feature = "tower-sessions-0-14"
 ))]
 pub mod compat;
+#[cfg(any(feature = "cookie", feature = "session"))]
+mod cookie_header;
 #[cfg(feature = "config")]
 mod duration_text;
 #[cfg(feature = "backend")]
@@ -121,6 +126,7 @@ pub mod gob;
     feature = "aws",
     feature = "axum",
     feature = "conformance",
+    feature = "cookie",
     feature = "etcd",
     feature = "files",
     feature = "mssql",
@@ -129,6 +135,8 @@ pub mod gob;
     feature = "tower-sessions"
 ))]
 pub mod guide;
+#[cfg(feature = "cookie")]
+pub mod jar;
 #[cfg(feature = "session")]
 pub mod session;
 #[cfg(any(feature = "tower", feature = "actix"))]

@@ -88,7 +88,7 @@ pub use opened::Opened;
 pub use options::{Cipher, CodecOptions, HashFunction};
 pub use other_reading::OtherReading;
 pub use secure_cookie::SecureCookie;
-#[cfg(feature = "session")]
+#[cfg(any(feature = "cookie", feature = "session"))]
 pub(crate) use secure_cookie::check_name;
 pub use serializer::{CustomSerializer, Serializer, erased_serde};
 pub use time::UnixTime;

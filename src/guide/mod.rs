@@ -14,6 +14,7 @@
 //! | move from Go, or share sessions with a Go program | [`from_gorilla`] |
 //! | move from tower-sessions and axum-login | [`from_tower_sessions`] |
 //! | move from actix-session | [`from_actix_session`] |
+//! | move from the jars of the crate `cookie` | [`from_cookie`] |
 //! | know why the crate is built as it is | [`design`] |
 //!
 //! This module holds documentation only. It is part of documentation that is built with all
@@ -24,6 +25,9 @@ pub mod design {}
 
 #[doc = include_str!("from_actix_session.md")]
 pub mod from_actix_session {}
+
+#[doc = include_str!("from_cookie.md")]
+pub mod from_cookie {}
 
 #[doc = include_str!("from_gorilla.md")]
 pub mod from_gorilla {}

@@ -43,29 +43,29 @@ pub enum SameSite {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[doc(alias = "Options")]
 pub struct CookieOptions {
-    pub(super) name: String,
-    pub(super) scope: Scope,
-    pub(super) secure: bool,
-    pub(super) http_only: bool,
-    pub(super) same_site: SameSite,
-    pub(super) partitioned: bool,
-    pub(super) insecure_http: InsecureHttp,
-    pub(super) former_scopes: Vec<Scope>,
-    pub(super) removes_not_valid: bool,
+    pub(crate) name: String,
+    pub(crate) scope: Scope,
+    pub(crate) secure: bool,
+    pub(crate) http_only: bool,
+    pub(crate) same_site: SameSite,
+    pub(crate) partitioned: bool,
+    pub(crate) insecure_http: InsecureHttp,
+    pub(crate) former_scopes: Vec<Scope>,
+    pub(crate) removes_not_valid: bool,
     /// `None` selects the default of the store's dialect.
     persistent: Option<bool>,
 }
 
 /// The hosts and paths to which a browser sends a cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Scope {
-    pub(super) path: String,
-    pub(super) domain: Option<String>,
+pub(crate) struct Scope {
+    pub(crate) path: String,
+    pub(crate) domain: Option<String>,
 }
 
 /// The hosts for which cookies may travel without TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum InsecureHttp {
+pub(crate) enum InsecureHttp {
     No,
     OnLoopback,
     Everywhere,
@@ -208,7 +208,7 @@ impl CookieOptions {
         self.name.starts_with("__Host-")
     }
 
-    pub(super) fn is_persistent(&self, by_default: bool) -> bool {
+    pub(crate) fn is_persistent(&self, by_default: bool) -> bool {
         self.persistent.unwrap_or(by_default)
     }
 
@@ -295,7 +295,7 @@ impl CookieOptions {
     }
 
     /// Refuses options that do not fit together.
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         if self.same_site == SameSite::None && !self.secure {
             return Err(Error::usage(
                 "SameSite=None needs Secure: use another SameSite, or leave out insecure_http",

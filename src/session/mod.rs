@@ -90,7 +90,7 @@
 //! | `sessions.rs`, `client_host.rs`, `response_fields.rs` | [`Sessions`]: the sessions of a request by name, and the fields of its response |
 //! | `values.rs`, `flashes.rs`, `data_model.rs`, `any_format.rs`, `serialized_values.rs`, `json_texts.rs`, `go_json.rs` | [`Values`]: the values of a session, as gob or in other formats |
 //! | `metadata.rs`, `metadata_text.rs`, `lifetime.rs`, `login.rs`, `credentials.rs` | [`Lifetime`]: the limits of a session; its login |
-//! | `cookie_options.rs`, `cookie_writer.rs`, `cookie_header.rs` | [`CookieOptions`]: writing and reading the cookie |
+//! | `cookie_options.rs`, `cookie_writer.rs` | [`CookieOptions`]: writing the cookie |
 //! | `opened_cookies.rs`, `request_url.rs`, `foreign_cookies.rs` | choosing one of several cookies, and removing cookies that another host planted |
 //! | `cookie_life.rs`, `expiry.rs` | the time for which a client keeps the cookie, and the expiry of a row |
 //! | `store.rs`, `setup.rs`, `stores.rs` | [`Store`], its settings, and [`Stores`]: all stores of an application |
@@ -114,7 +114,6 @@ mod client_host;
 mod commit;
 #[cfg(feature = "config")]
 mod config;
-mod cookie_header;
 mod cookie_life;
 mod cookie_options;
 mod cookie_store;
@@ -167,6 +166,8 @@ mod typed;
 mod values;
 
 pub use client_host::client_host;
+#[cfg(feature = "cookie")]
+pub(crate) use cookie_options::InsecureHttp;
 pub use cookie_options::{CookieOptions, SameSite};
 pub use cookie_store::CookieStore;
 #[cfg(feature = "json")]

@@ -35,7 +35,7 @@ pub struct ResponseFields {
 }
 
 impl ResponseFields {
-    pub(super) fn new(set_cookies: Vec<String>) -> Self {
+    pub(crate) fn new(set_cookies: Vec<String>) -> Self {
         ResponseFields {
             set_cookies,
             is_transient: false,

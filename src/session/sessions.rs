@@ -4,8 +4,9 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::cookie_header::CookieHeader;
+
 use super::client_host::is_loopback;
-use super::cookie_header::CookieHeader;
 use super::foreign_cookies::ForeignCookies;
 use super::opened_cookies::OpenedCookies;
 use super::request_url::RequestUrl;

@@ -424,7 +424,7 @@ impl ResponseError for Error {
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
         let mut response = HttpResponse::build(self.status_code());
-        let mut response = match page_for_developers(self) {
+        let mut response = match page_for_developers(self.is_usage(), self) {
             Some(page) => response.content_type(TEXT).body(page),
             None => response.finish(),
         };

@@ -23,7 +23,7 @@ pub(super) fn original_uri(request: &Parts) -> Option<&Uri> {
 /// axum's.
 pub(super) fn explain<B: 'static>(error: &Error, response: &mut http::Response<B>) {
     let body = (response.body_mut() as &mut dyn Any).downcast_mut::<Body>();
-    if let (Some(body), Some(page)) = (body, page_for_developers(error)) {
+    if let (Some(body), Some(page)) = (body, page_for_developers(error.is_usage(), error)) {
         *body = page.into();
         let text = HeaderValue::from_static(TEXT);
         response.headers_mut().insert(CONTENT_TYPE, text);

@@ -87,7 +87,8 @@ pub(super) fn add_to_error(
     response.mark_failed(error.clone(), true);
 }
 
-fn add_to(headers: &mut impl Fields, fields: &ResponseFields) {
+/// Adds the fields to those of a response.
+pub(super) fn add_to(headers: &mut impl Fields, fields: &ResponseFields) {
     for set_cookie in fields.set_cookies() {
         headers.append_secret("set-cookie", set_cookie);
     }

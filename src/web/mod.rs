@@ -171,6 +171,7 @@
 //! | [`actix`] | actix-web: [`SessionMiddleware`](actix::SessionMiddleware) and the same extractors | `actix` |
 //! | [`guard`] | guards and the current user, for all frameworks | |
 //! | `testing.rs` | [`Jar::send`](crate::session::testing::Jar::send): requests of tests | `tower` |
+//! | `axum_cookies.rs`, `actix_cookies.rs` | the extractor [`SealedCookies`](crate::jar::SealedCookies), for cookies without a session | `cookie` |
 //! | `fields.rs` | header fields, shared by all frameworks | |
 //!
 //! This module only moves header fields between a framework and
@@ -221,19 +222,34 @@ struct ErrorMark {
 /// Returns the page for a usage error, which the developer can mend. Only debug builds have such
 /// a page: a client of a release build learns nothing.
 #[cfg(any(feature = "axum", feature = "actix"))]
-fn page_for_developers(error: &crate::session::Error) -> Option<String> {
-    let is_shown = cfg!(debug_assertions) && error.is_usage();
+fn page_for_developers(is_usage: bool, error: &dyn std::fmt::Display) -> Option<String> {
+    let is_shown = cfg!(debug_assertions) && is_usage;
     is_shown.then(|| format!("{error}\n\n(Only debug builds of silverback show this page.)\n"))
 }
 
-/// The content type of that page.
+/// Logs an error of sealed cookies for the operator, since the response does not show it to the
+/// client.
+#[cfg(all(feature = "cookie", any(feature = "axum", feature = "actix")))]
+fn log_cookie_error(error: &crate::jar::Error) {
+    match error.is_refused() {
+        // Any visitor can cause this error.
+        true => tracing::debug!(%error, "a sealed cookie was refused"),
+        false => tracing::error!(%error, "a sealed cookie failed"),
+    }
+}
+
+/// The content type of the page for developers.
 #[cfg(any(feature = "axum", feature = "actix"))]
 const TEXT: &str = "text/plain; charset=utf-8";
 
 #[cfg(feature = "actix")]
 pub mod actix;
+#[cfg(all(feature = "actix", feature = "cookie"))]
+mod actix_cookies;
 #[cfg(feature = "axum")]
 mod axum;
+#[cfg(all(feature = "axum", feature = "cookie"))]
+mod axum_cookies;
 #[cfg(feature = "axum")]
 mod axum_parts;
 mod fields;

@@ -22,6 +22,11 @@ pub(crate) struct Case {
 
 impl Case {
     pub(crate) fn codec(&self) -> SecureCookie {
+        self.codec_with(CodecOptions::new())
+    }
+
+    /// Returns the codec with the case's keys and hash function, and otherwise these options.
+    pub(crate) fn codec_with(&self, options: CodecOptions) -> SecureCookie {
         let hash = match self.hash {
             "sha256" => HashFunction::Sha256,
             "sha384" => HashFunction::Sha384,
@@ -35,7 +40,7 @@ impl Case {
         } else {
             KeyPair::new(hash_key, BlockKey::new(&self.block_key).unwrap())
         };
-        SecureCookie::with_options(keys, &CodecOptions::new().hash(hash)).unwrap()
+        SecureCookie::with_options(keys, &options.hash(hash)).unwrap()
     }
 
     /// Returns the payload as Silverback's serializer writes it.

@@ -48,6 +48,8 @@ mod gorilla;
 #[cfg(all(feature = "session", feature = "files"))]
 #[path = "../support/in_layout.rs"]
 mod in_layout;
+#[cfg(feature = "cookie")]
+mod jars;
 #[cfg(all(feature = "session", feature = "files", feature = "memcached"))]
 mod memcached;
 #[cfg(all(feature = "session", feature = "files", feature = "mysql"))]

@@ -13,7 +13,7 @@ const MOST_OF_A_NAME: usize = 8;
 
 /// All Cookie fields of a request.
 #[derive(Clone, Debug, Default)]
-pub(super) struct CookieHeader {
+pub(crate) struct CookieHeader {
     /// The fields, joined as in RFC 9113, section 8.2.3.
     text: Vec<u8>,
     /// True if the fields have more than `MOST_BYTES` bytes; they are then not read.
@@ -22,10 +22,10 @@ pub(super) struct CookieHeader {
 
 /// The request has too many cookies to examine each.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooMany;
+pub(crate) struct TooMany;
 
 impl CookieHeader {
-    pub(super) fn new<'f>(fields: impl IntoIterator<Item = &'f [u8]>) -> Self {
+    pub(crate) fn new<'f>(fields: impl IntoIterator<Item = &'f [u8]>) -> Self {
         let mut header = CookieHeader::default();
         let mut bytes = 0;
         for field in fields {
@@ -45,7 +45,7 @@ impl CookieHeader {
     }
 
     /// Returns the different values under `name`, in order.
-    pub(super) fn values<'h>(&'h self, name: &str) -> Result<Vec<&'h str>, TooMany> {
+    pub(crate) fn values<'h>(&'h self, name: &str) -> Result<Vec<&'h str>, TooMany> {
         if self.too_long {
             return Err(TooMany);
         }
