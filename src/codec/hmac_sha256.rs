@@ -60,6 +60,14 @@ impl HmacSha256 {
     }
 }
 
+#[cfg(feature = "session")]
+impl HashKey {
+    /// Returns the HMAC-SHA-256 of a message under this key.
+    pub(crate) fn hmac_sha256(&self, message: &[u8]) -> [u8; DIGEST] {
+        HmacSha256::new(self).mac(message)
+    }
+}
+
 /// Hashes `message` and the padding, starting from a state after one block.
 #[inline(always)]
 fn finish(mut state: State, message: &[u8]) -> [u8; DIGEST] {

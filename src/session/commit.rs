@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::codec::UnixTime;
 
 use super::cookie_writer::is_cookie_value;
+use super::events;
 use super::foreign_cookies::ForeignCookies;
 use super::session_values::Undo;
 use super::state::{
@@ -79,7 +80,11 @@ impl Session {
     pub(super) async fn commit(&self, guard: SaveGuard, undo: Option<Undo>) -> Result<(), Error> {
         let setup = self.setup();
         let now = setup.now();
-        let plan = self.state().plan_commit(&setup.lifetime, now)?;
+        let plan = self.state().plan_commit(&setup.lifetime, now);
+        let plan = plan.inspect_err(|error| events::report(&*self.0.store, None, error))?;
+        if plan.ends_cookie {
+            events::ended_in_cookie(&*self.0.store);
+        }
         if plan.is_nothing() {
             return Ok(());
         }
@@ -95,25 +100,27 @@ impl Session {
         let done = run_to_its_end(&*self.0.store, work).await;
         done.unwrap_or_else(|error| {
             self.state().in_doubt();
-            Err(Error::in_doubt().with_source(error))
+            let error = Error::in_doubt().with_source(error);
+            events::report(&*self.0.store, None, &error);
+            Err(error)
         })
     }
 
     /// Revokes owners, and then ends or saves the session.
     async fn perform(
         &self,
-        CommitPlan { revoke, task }: CommitPlan,
+        CommitPlan { revoke, task, .. }: CommitPlan,
         now: UnixTime,
         dropped: CancellationToken,
     ) -> Result<(), Error> {
         for owner in &revoke {
-            self.0.store.end_all(owner).await?;
+            events::end_all(&*self.0.store, owner).await?;
             self.state().revoked(owner);
         }
         match task {
             CommitTask::Nothing => Ok(()),
             CommitTask::End(row_ref) => {
-                let by_us = self.0.store.end(&row_ref).await?;
+                let by_us = events::end(&*self.0.store, &row_ref).await?;
                 // It may have ended together with all other sessions of its owner.
                 let with_all = row_ref
                     .login
@@ -138,7 +145,7 @@ impl Session {
     ) -> Result<(), Error> {
         let setup = self.setup();
         setup.cookie.check_host(self.0.is_loopback)?;
-        let saved = self.0.store.save(snapshot.save.clone(), dropped).await?;
+        let saved = events::save(&*self.0.store, snapshot.save.clone(), dropped).await?;
         let cookie = match &saved.cookie {
             Some(text) if !is_cookie_value(text) => {
                 return Err(Error::usage(

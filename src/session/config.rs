@@ -65,7 +65,8 @@ impl CookieConfig {
         if let Some(persistent) = config.persistent {
             options = options.persistent(persistent);
         }
-        let flags: [(bool, fn(CookieOptions) -> CookieOptions); 4] = [
+        type Set = fn(CookieOptions) -> CookieOptions;
+        let flags: [(bool, Set); 4] = [
             (
                 config.readable_by_scripts,
                 CookieOptions::readable_by_scripts,

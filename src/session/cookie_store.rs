@@ -11,6 +11,7 @@ use crate::codec::{Codec, IntoCodec, KeyPairs, Opened, UnixTime};
 
 use super::backend_generations::BackendGenerations;
 use super::data_model::DataModel;
+use super::events::{self, Events, Observer};
 use super::expiry::expiry_of;
 use super::login::{Begun, Login, owner_name};
 use super::metadata::Metadata;
@@ -181,7 +182,7 @@ impl CookieStore {
 
     /// Makes logins revocable: all sessions of an owner can be ended at once. `generations` is the
     /// storage of each owner's current [generation](Generation), such as a table of your own. To use
-    /// a [`Backend`], call [`revocable_in`](CookieStore::revocable_in).
+    /// a [`Backend`](crate::backend::Backend), call [`revocable_in`](CookieStore::revocable_in).
     ///
     /// Each request of a session with a login waits until `generations` answers, and gets a 503 if
     /// it does not answer. [`Generations`] says what such a storage must keep, and has an example.
@@ -235,7 +236,15 @@ impl CookieStore {
     /// accepts](super::Session::login) the owner's name, and an unavailable error if the storage
     /// does not answer.
     pub async fn end_all(&self, owner: &str) -> Result<(), Error> {
-        Storage::end_all(self, &owner_name(owner)?).await
+        events::end_all(self, &owner_name(owner)?).await
+    }
+
+    /// Sets the observer of [events](super::events): saves, logins, ends, refused cookies, outages.
+    /// Default: none, which costs nothing.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.setup.events = Events::new(observer);
+        self
     }
 
     /// Takes the time from `clock` instead of the system, for tests in which time passes.
@@ -301,6 +310,7 @@ impl CookieStore {
         Ok(LoadedSession {
             data: SessionData { values, metadata },
             sealed_at,
+            is_stale: opened.is_stale(),
             row_ref: None,
         })
     }

@@ -41,6 +41,8 @@ enum Kind {
     },
     Conflict,
     Overloaded,
+    /// The request was dropped before its save began.
+    CallerDropped,
     NotFresh,
 }
 
@@ -146,7 +148,7 @@ impl Error {
     /// Creates the error for a request that was dropped before its save began. No caller reads it.
     pub(super) fn caller_dropped() -> Self {
         let why = "the request was dropped before its session's save began: nothing was saved";
-        Error::new(Kind::Unavailable, why)
+        Error::new(Kind::CallerDropped, why)
     }
 
     /// Creates the error for a panic in the application's code.
@@ -284,7 +286,7 @@ impl Error {
     pub fn is_unavailable(&self) -> bool {
         matches!(
             self.0.kind(),
-            Kind::Unavailable | Kind::InDoubt | Kind::Overloaded
+            Kind::Unavailable | Kind::InDoubt | Kind::Overloaded | Kind::CallerDropped
         )
     }
 
@@ -297,6 +299,11 @@ impl Error {
     #[must_use]
     pub fn is_overloaded(&self) -> bool {
         self.0.kind() == Kind::Overloaded
+    }
+
+    /// Returns whether the request was dropped before its save began.
+    pub(super) fn is_of_dropped_caller(&self) -> bool {
+        self.0.kind() == Kind::CallerDropped
     }
 
     /// Returns whether the session's data cannot be written, so that every retry fails.
@@ -356,7 +363,7 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self.0.kind() {
-            Kind::Unavailable | Kind::InDoubt | Kind::Overloaded => 503,
+            Kind::Unavailable | Kind::InDoubt | Kind::Overloaded | Kind::CallerDropped => 503,
             Kind::Conflict | Kind::Gone { .. } => 409,
             Kind::NotFresh => 403,
             _ => 500,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::commit::run_to_its_end;
+use super::events;
 use super::session_data::{Change, Log, SessionData};
 use super::store::{IdChange, RowRef, SaveRequest, SaveResult, Store};
 use super::{Error, Session, Values};
@@ -198,7 +199,7 @@ impl LiveSession {
     async fn save(&self, change: Change) -> Result<(), Error> {
         let (save, handle) = (self.save_of(change), self.clone());
         let work = async move |dropped| {
-            let saved: SaveResult = handle.0.store.save(save, dropped).await?;
+            let saved: SaveResult = events::save(&*handle.0.store, save, dropped).await?;
             if let Some(row_ref) = saved.row_ref {
                 let mut own = handle
                     .0
@@ -220,6 +221,7 @@ impl LiveSession {
         SaveRequest {
             data: self.0.data.clone(),
             sealed_at: self.0.data.metadata.created,
+            is_first: false,
             revokes_others: false,
             lasts_longer: false,
             is_touch: false,

@@ -19,6 +19,7 @@
 //! - Use several sessions in one request: [`Stores`].
 //! - Move to another server, dialect, cookie name or other keys: [`Migrating`].
 //! - Share sessions with a Go program: [`Dialect`], [`CookieStore::shared_with_go`].
+//! - Count events, and write an audit log: [`events`].
 //! - Connect another web framework: [`Sessions`].
 //! - Test an application: [`testing`].
 //!
@@ -102,6 +103,7 @@
 //! | `protocol/`, `rows.rs`, `recent_moves.rs` | the calls to a backend that save, move or end a session, and the resolution of conflicts |
 //! | `dialect/`, `id.rs`, `session_id.rs` | the formats of cookies and rows above a backend, and the secret and the public ID of a session |
 //! | `session_data.rs` | the values and metadata to save, and a request's changes, which can be replayed after a conflict |
+//! | `events/` | [`events`]: what happens to sessions, for operators |
 //! | `error.rs`, `refusal.rs` | errors, and reasons why a cookie is refused |
 //! | `testing.rs` | [`testing`]: helpers for your own tests |
 //!
@@ -122,6 +124,7 @@ mod credentials;
 mod data_model;
 mod dialect;
 mod error;
+pub mod events;
 mod expiry;
 mod flashes;
 mod foreign_cookies;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::codec::UnixTime;
 
+use super::events::{Events, Observer};
 use super::setup::Clock;
 use super::{CookieOptions, Lifetime};
 
@@ -59,6 +60,7 @@ pub struct ServerOptions {
     pub(super) save_timeout: Duration,
     pub(super) max_concurrent_saves: usize,
     pub(super) clock: Clock,
+    pub(super) events: Events,
 }
 
 impl ServerOptions {
@@ -76,6 +78,7 @@ impl ServerOptions {
             save_timeout: Duration::from_secs(10),
             max_concurrent_saves: 1_024,
             clock: Arc::new(UnixTime::now),
+            events: Events::default(),
         }
     }
 
@@ -216,6 +219,16 @@ impl ServerOptions {
     pub fn max_concurrent_saves(self, limit: usize) -> Self {
         ServerOptions {
             max_concurrent_saves: limit,
+            ..self
+        }
+    }
+
+    /// Sets the observer of [events](super::events): saves, logins, ends, refused cookies, outages.
+    /// Default: none, which costs nothing.
+    #[must_use]
+    pub fn observer(self, observer: impl Observer) -> Self {
+        ServerOptions {
+            events: Events::new(observer),
             ..self
         }
     }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::cookie_header::CookieHeader;
 
 use super::client_host::is_loopback;
+use super::events::{self, EventKind};
 use super::foreign_cookies::ForeignCookies;
 use super::opened_cookies::OpenedCookies;
 use super::request_url::RequestUrl;
@@ -222,7 +223,10 @@ impl Sessions {
                 return Ok(session);
             }
         }
-        let state = self.open(store.as_ref()).await?;
+        let opened = self.open(store.as_ref()).await;
+        let state = opened.inspect_err(|error| {
+            events::report(&**store, Some(EventKind::LoadFailed), error);
+        })?;
         if let Some(refusal) = state.refusal() {
             tracing::info!(cookie = store.name(), reason = %refusal, "the session cookie was refused");
         }
@@ -231,6 +235,7 @@ impl Sessions {
         if let Some(session) = loaded.find(place) {
             return Ok(session);
         }
+        events::loaded(&**store, state.refusal(), state.has_stale_cookie());
         let session = Session::new(store.clone(), self.0.request.is_loopback, state);
         if loaded.is_closed {
             session.close();

@@ -7,6 +7,7 @@ use crate::codec::{Codec, UnixTime};
 use super::cookie_life::CookieLife;
 use super::cookie_writer::CookieWriter;
 use super::data_model::DataModel;
+use super::events::Events;
 use super::{CookieOptions, Error, Lifetime};
 
 /// The settings that all stores have.
@@ -26,6 +27,7 @@ pub(super) struct Setup {
     pub(super) cookie_life: CookieLife,
     /// The old cookie of a Go package, which the store reads and removes, and never sets.
     pub(super) legacy_cookie: Option<CookieWriter>,
+    pub(super) events: Events,
 }
 
 /// The source of the current time.
@@ -54,6 +56,7 @@ impl Setup {
             fails_when_gone: false,
             renewal_restarts: false,
             legacy_cookie: None,
+            events: Events::default(),
         })
     }
 

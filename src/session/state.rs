@@ -57,6 +57,8 @@ pub(super) struct State {
     /// True if the stored session has ended, by this request or before.
     has_ended: bool,
     is_new: bool,
+    /// True if an older key sealed the client's cookie.
+    is_stale: bool,
     refusal: Option<Refusal>,
     /// The owners to revoke: their other sessions end with the next save.
     revokes: Vec<OwnerName>,
@@ -150,6 +152,7 @@ impl State {
         State {
             sealed_at: Some(session.sealed_at),
             cookie_end: setup.cookie_life.end(&session.data.metadata),
+            is_stale: session.is_stale,
             row_ref: session.row_ref,
             ..State::of(session.data, setup, RequestCookie::Present)
         }
@@ -186,6 +189,7 @@ impl State {
             is_passive: false,
             has_ended: false,
             is_new: false,
+            is_stale: false,
             refusal: None,
             revokes: Vec::new(),
             lasts_longer: false,
@@ -201,6 +205,11 @@ impl State {
 
     pub(super) fn refusal(&self) -> Option<Refusal> {
         self.refusal
+    }
+
+    /// Returns whether an older key sealed the client's cookie.
+    pub(super) fn has_stale_cookie(&self) -> bool {
+        self.is_stale
     }
 
     pub(super) fn version(&self) -> u64 {

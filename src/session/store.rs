@@ -154,6 +154,8 @@ pub(super) struct LoadedSession {
     pub(super) data: SessionData,
     /// The date of its cookie, which stays unchanged.
     pub(super) sealed_at: UnixTime,
+    /// True if an older key sealed its cookie.
+    pub(super) is_stale: bool,
     pub(super) row_ref: Option<Arc<RowRef>>,
 }
 
@@ -209,6 +211,8 @@ pub(super) enum IdChange {
 pub(super) struct SaveRequest {
     pub(super) data: SessionData,
     pub(super) sealed_at: UnixTime,
+    /// True if the session was never saved: it begins, or a login replaces another session.
+    pub(super) is_first: bool,
     /// True if all other sessions of the owner end with this save.
     pub(super) revokes_others: bool,
     /// True if the session lasts longer than its owner's record was last extended for.

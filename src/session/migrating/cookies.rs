@@ -75,6 +75,7 @@ impl Parts {
         let LoadedSession {
             mut data,
             sealed_at,
+            is_stale,
             ..
         } = session;
         let Some(key) = self.new.key_of(&id)? else {
@@ -93,6 +94,7 @@ impl Parts {
         Ok(Loaded::Live(Box::new(LoadedSession {
             data,
             sealed_at,
+            is_stale,
             row_ref: Some(Arc::new(row_ref)),
         })))
     }

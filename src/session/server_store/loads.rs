@@ -91,6 +91,7 @@ impl SharedStore {
         Ok(Loaded::Live(Box::new(LoadedSession {
             data: row.data,
             sealed_at: opened.sealed_at,
+            is_stale: opened.is_stale,
             row_ref: Some(Arc::new(row_ref)),
         })))
     }

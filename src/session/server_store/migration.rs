@@ -123,6 +123,7 @@ impl ServerStore {
     pub(in super::super) fn loaded(&self, row: LiveRow, opened: OpenedId) -> LoadedSession {
         LoadedSession {
             sealed_at: opened.sealed_at,
+            is_stale: opened.is_stale,
             row_ref: Some(std::sync::Arc::new(RowRef {
                 id: Some(opened.id),
                 is_stale: opened.is_stale,

@@ -34,6 +34,7 @@ use crate::backend::{Backend, IntoBackend, Key, OwnerName};
 
 use super::caller::Caller;
 use super::cookie_writer::CookieWriter;
+use super::events;
 use super::login::owner_name;
 use super::recent_moves::RecentMoves;
 use super::rows::{self, LiveRow, Rows};
@@ -200,6 +201,7 @@ impl ServerStore {
             save_timeout,
             max_concurrent_saves,
             clock,
+            events,
         } = options;
         if max_sessions.is_some() {
             let owners = backend.owners().ok_or_else(Error::no_owners)?;
@@ -236,6 +238,7 @@ impl ServerStore {
         });
         let mut setup = Setup::new(cookie, lifetime, rules.model(), dialect.is_shared())?;
         setup.clock = clock;
+        setup.events = events;
         setup.legacy_cookie = legacy_cookie.transpose()?;
         setup.replays = true;
         setup.fails_when_gone = fails_when_gone;
@@ -333,7 +336,9 @@ impl ServerStore {
                     .owner()
                     .is_some_and(|of| of.as_str() == owner) =>
             {
-                self.0.end_login(row.row_ref.seen()).await
+                let ended = self.0.end_login(row.row_ref.seen()).await;
+                events::report_end(self, &row.row_ref, &ended);
+                ended
             }
             _ => Ok(false),
         }
@@ -345,7 +350,7 @@ impl ServerStore {
     /// # Errors
     /// Returns the errors of [`list`](ServerStore::list).
     pub async fn end_all(&self, owner: &str) -> Result<(), Error> {
-        Storage::end_all(self, &owner_name(owner)?).await
+        events::end_all(self, &owner_name(owner)?).await
     }
 
     /// Finds the session under a row's key, whatever its owner. It is for operators, who get keys
@@ -409,7 +414,9 @@ impl ServerStore {
             Ok(row) => row,
             Err(refusal) => return Ok(Lookup::Refused(refusal)),
         };
-        Ok(match self.0.end(row.row_ref.seen()).await? {
+        let ended = self.0.end(row.row_ref.seen()).await;
+        events::report_end(self, &row.row_ref, &ended);
+        Ok(match ended? {
             true => Lookup::Found(StoredSession::new(self.0.rows.format.public_id(key), row)),
             false => Lookup::Refused(Refusal::Gone),
         })

@@ -15,6 +15,8 @@ pub(in super::super) struct CommitPlan {
     /// The owners to revoke. The owner of a session that is saved is not among them.
     pub(in super::super) revoke: Vec<OwnerName>,
     pub(in super::super) task: CommitTask,
+    /// True if the session ends here, and only the client's cookie has it.
+    pub(in super::super) ends_cookie: bool,
 }
 
 impl CommitPlan {
@@ -57,6 +59,7 @@ impl State {
     }
 
     fn plan_end(&mut self) -> CommitPlan {
+        let was_removed = matches!(self.response_cookie, ResponseCookie::Removed);
         self.response_cookie = match self.request_cookie {
             RequestCookie::Present | RequestCookie::Dead if !self.leaves_cookie => {
                 ResponseCookie::Removed
@@ -69,6 +72,10 @@ impl State {
                 .row_ref
                 .clone()
                 .map_or(CommitTask::Nothing, CommitTask::End),
+            ends_cookie: self.row_ref.is_none()
+                && !self.has_ended
+                && !was_removed
+                && matches!(self.response_cookie, ResponseCookie::Removed),
         }
     }
 
@@ -81,6 +88,7 @@ impl State {
             _ => Ok(CommitPlan {
                 revoke: Vec::new(),
                 task: CommitTask::Nothing,
+                ends_cookie: false,
             }),
         }
     }
@@ -107,7 +115,11 @@ impl State {
         let pays = metadata.owes_cookie && !is_elsewhere;
         if is_touch && !touches && !pays {
             let task = CommitTask::Nothing;
-            return CommitPlan { revoke, task };
+            return CommitPlan {
+                revoke,
+                task,
+                ends_cookie: false,
+            };
         }
         let mut data = self.data.clone();
         let owed_cookie = data.metadata.owes_cookie;
@@ -127,6 +139,7 @@ impl State {
             owed_cookie,
             data,
             sealed_at,
+            is_first: self.sealed_at.is_none(),
             revokes_others,
             lasts_longer: self.lasts_longer,
             is_touch,
@@ -141,8 +154,11 @@ impl State {
             incarnation: self.incarnation,
             log_end: self.log_end(),
         };
-        let task = CommitTask::Save(Box::new(snapshot));
-        CommitPlan { revoke, task }
+        CommitPlan {
+            revoke,
+            task: CommitTask::Save(Box::new(snapshot)),
+            ends_cookie: false,
+        }
     }
 
     /// Notes that the session was saved, unless this handle is another session by now.
