@@ -173,10 +173,7 @@ impl<C: Codec> SealedCookies<C> {
     ///
     /// # Errors
     /// Returns the errors of [`CookieCodec::seal_cookie`].
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "the method's name in axum-extra"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "the name that jars give it")]
     pub fn add(mut self, cookie: impl Into<Cookie<'static>>) -> Result<Self, Error> {
         self.changes.add(self.codec.seal_cookie(cookie)?);
         Ok(self)

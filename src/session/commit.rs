@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 use crate::codec::UnixTime;
 
 use super::cookie_writer::is_cookie_value;
-use super::events;
 use super::foreign_cookies::ForeignCookies;
+use super::observed;
 use super::session_values::Undo;
 use super::state::{
     CommitPlan, CommitTask, LegacyCookies, RequestCookie, ResponseCookie, SaveSnapshot,
@@ -81,9 +81,9 @@ impl Session {
         let setup = self.setup();
         let now = setup.now();
         let plan = self.state().plan_commit(&setup.lifetime, now);
-        let plan = plan.inspect_err(|error| events::report(&*self.0.store, None, error))?;
+        let plan = plan.inspect_err(|error| observed::report(&*self.0.store, None, error))?;
         if plan.ends_cookie {
-            events::ended_in_cookie(&*self.0.store);
+            observed::ended_in_cookie(&*self.0.store);
         }
         if plan.is_nothing() {
             return Ok(());
@@ -101,7 +101,7 @@ impl Session {
         done.unwrap_or_else(|error| {
             self.state().in_doubt();
             let error = Error::in_doubt().with_source(error);
-            events::report(&*self.0.store, None, &error);
+            observed::report(&*self.0.store, None, &error);
             Err(error)
         })
     }
@@ -114,13 +114,13 @@ impl Session {
         dropped: CancellationToken,
     ) -> Result<(), Error> {
         for owner in &revoke {
-            events::end_all(&*self.0.store, owner).await?;
+            observed::end_all(&*self.0.store, owner).await?;
             self.state().revoked(owner);
         }
         match task {
             CommitTask::Nothing => Ok(()),
             CommitTask::End(row_ref) => {
-                let by_us = events::end(&*self.0.store, &row_ref).await?;
+                let by_us = observed::end(&*self.0.store, &row_ref).await?;
                 // It may have ended together with all other sessions of its owner.
                 let with_all = row_ref
                     .login
@@ -145,7 +145,7 @@ impl Session {
     ) -> Result<(), Error> {
         let setup = self.setup();
         setup.cookie.check_host(self.0.is_loopback)?;
-        let saved = events::save(&*self.0.store, snapshot.save.clone(), dropped).await?;
+        let saved = observed::save(&*self.0.store, snapshot.save.clone(), dropped).await?;
         let cookie = match &saved.cookie {
             Some(text) if !is_cookie_value(text) => {
                 return Err(Error::usage(

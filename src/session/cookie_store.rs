@@ -11,10 +11,11 @@ use crate::codec::{Codec, IntoCodec, KeyPairs, Opened, UnixTime};
 
 use super::backend_generations::BackendGenerations;
 use super::data_model::DataModel;
-use super::events::{self, Events, Observer};
+use super::events::{Events, Observer};
 use super::expiry::expiry_of;
 use super::login::{Begun, Login, owner_name};
 use super::metadata::Metadata;
+use super::observed;
 use super::room::longest_payload;
 use super::session_data::SessionData;
 use super::setup::{Clock, Setup};
@@ -236,7 +237,7 @@ impl CookieStore {
     /// accepts](super::Session::login) the owner's name, and an unavailable error if the storage
     /// does not answer.
     pub async fn end_all(&self, owner: &str) -> Result<(), Error> {
-        events::end_all(self, &owner_name(owner)?).await
+        observed::end_all(self, &owner_name(owner)?).await
     }
 
     /// Sets the observer of [events](super::events): saves, logins, ends, refused cookies, outages.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::commit::run_to_its_end;
-use super::events;
+use super::observed;
 use super::session_data::{Change, Log, SessionData};
 use super::store::{IdChange, RowRef, SaveRequest, SaveResult, Store};
 use super::{Error, Session, Values};
@@ -199,7 +199,7 @@ impl LiveSession {
     async fn save(&self, change: Change) -> Result<(), Error> {
         let (save, handle) = (self.save_of(change), self.clone());
         let work = async move |dropped| {
-            let saved: SaveResult = events::save(&*handle.0.store, save, dropped).await?;
+            let saved: SaveResult = observed::save(&*handle.0.store, save, dropped).await?;
             if let Some(row_ref) = saved.row_ref {
                 let mut own = handle
                     .0

@@ -103,7 +103,7 @@
 //! | `protocol/`, `rows.rs`, `recent_moves.rs` | the calls to a backend that save, move or end a session, and the resolution of conflicts |
 //! | `dialect/`, `id.rs`, `session_id.rs` | the formats of cookies and rows above a backend, and the secret and the public ID of a session |
 //! | `session_data.rs` | the values and metadata to save, and a request's changes, which can be replayed after a conflict |
-//! | `events/` | [`events`]: what happens to sessions, for operators |
+//! | `events/`, `observed.rs` | [`events`]: what happens to sessions, for operators; the calls to a store, each with its event |
 //! | `error.rs`, `refusal.rs` | errors, and reasons why a cookie is refused |
 //! | `testing.rs` | [`testing`]: helpers for your own tests |
 //!
@@ -140,6 +140,7 @@ mod lookup;
 mod metadata;
 mod metadata_text;
 mod migrating;
+mod observed;
 mod opened_cookies;
 mod protocol;
 mod recent_moves;

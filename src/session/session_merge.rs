@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::commit::run_to_its_end;
-use super::events;
+use super::observed;
 use super::session_data::{Change, SessionData};
 use super::state::Place;
 use super::store::{Loaded, LoadedSession};
@@ -93,7 +93,7 @@ impl Session {
                 return Ok(Lookup::Refused(Refusal::OtherOwner));
             }
             self.change_and_save(taking_over(other)).await?;
-            if events::end_unchanged(&*self.0.store, &row_ref).await? {
+            if observed::end_unchanged(&*self.0.store, &row_ref).await? {
                 return Ok(Lookup::Found(()));
             }
         }

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::cookie_header::CookieHeader;
 
 use super::client_host::is_loopback;
-use super::events::{self, EventKind};
+use super::events::EventKind;
 use super::foreign_cookies::ForeignCookies;
+use super::observed;
 use super::opened_cookies::OpenedCookies;
 use super::request_url::RequestUrl;
 use super::state::{LegacyCookies, RequestCookie, State};
@@ -225,7 +226,7 @@ impl Sessions {
         }
         let opened = self.open(store.as_ref()).await;
         let state = opened.inspect_err(|error| {
-            events::report(&**store, Some(EventKind::LoadFailed), error);
+            observed::report(&**store, Some(EventKind::LoadFailed), error);
         })?;
         if let Some(refusal) = state.refusal() {
             tracing::info!(cookie = store.name(), reason = %refusal, "the session cookie was refused");
@@ -235,7 +236,7 @@ impl Sessions {
         if let Some(session) = loaded.find(place) {
             return Ok(session);
         }
-        events::loaded(&**store, state.refusal(), state.has_stale_cookie());
+        observed::loaded(&**store, state.refusal(), state.has_stale_cookie());
         let session = Session::new(store.clone(), self.0.request.is_loopback, state);
         if loaded.is_closed {
             session.close();

@@ -55,12 +55,10 @@
 //! | file | contents |
 //! |---|---|
 //! | `mod.rs` | [`Event`], [`EventKind`], [`Observer`] |
-//! | `observed.rs` | the calls of sessions to their store, each with its event |
 //! | `tracing_events.rs`, `metrics_events.rs` | the adapters |
 
 #[cfg(feature = "metrics")]
 mod metrics_events;
-mod observed;
 mod tracing_events;
 
 use std::fmt;
@@ -69,16 +67,11 @@ use std::sync::Arc;
 
 use crate::backend::OwnerName;
 
-use super::store::{RowRef, Store};
 use super::{Error, Refusal, SessionId};
 
 #[cfg(feature = "metrics")]
 pub use metrics_events::MetricsEvents;
 pub use tracing_events::TracingEvents;
-
-pub(super) use observed::{
-    end, end_all, end_unchanged, ended_in_cookie, loaded, report, report_end, save,
-};
 
 /// Gets the events of a store's sessions. Closures are observers, and so are pairs of them.
 ///
@@ -178,7 +171,7 @@ impl EventKind {
     }
 
     /// Returns the kind of an error of a save.
-    fn of_error(error: &Error) -> Self {
+    pub(super) fn of_error(error: &Error) -> Self {
         match () {
             () if error.is_gone() => EventKind::Gone,
             () if error.is_conflict() => EventKind::Conflict,
@@ -193,11 +186,12 @@ impl EventKind {
 
 /// One event. It is valid only during the call of the observer.
 pub struct Event<'e> {
-    kind: EventKind,
-    store: &'e dyn Store,
-    row_ref: Option<&'e RowRef>,
-    owner: Option<&'e OwnerName>,
-    error: Option<&'e Error>,
+    pub(super) kind: EventKind,
+    pub(super) cookie_name: &'e str,
+    /// Computes the public ID, only if the observer asks for it.
+    pub(super) session_id: &'e dyn Fn() -> Option<SessionId>,
+    pub(super) owner: Option<&'e OwnerName>,
+    pub(super) error: Option<&'e Error>,
 }
 
 impl Event<'_> {
@@ -210,14 +204,14 @@ impl Event<'_> {
     /// Returns the name of the session's cookie.
     #[must_use]
     pub fn cookie_name(&self) -> &str {
-        self.store.name()
+        self.cookie_name
     }
 
     /// Returns the session's public ID, which opens nothing. Returns `None` for sessions in their
     /// cookies, and where no session is known.
     #[must_use]
     pub fn session_id(&self) -> Option<SessionId> {
-        self.store.public_id(self.row_ref?)
+        (self.session_id)()
     }
 
     /// Returns the user who is logged in to the session, if one is. Whether it may be logged is up
@@ -263,11 +257,11 @@ impl Events {
     }
 
     /// Returns whether an observer is set.
-    fn is_on(&self) -> bool {
+    pub(super) fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
-    fn emit(&self, event: &Event<'_>) {
+    pub(super) fn emit(&self, event: &Event<'_>) {
         if let Some(observer) = &self.0 {
             // A panic would end the task that saves the session.
             let _ = catch_unwind(AssertUnwindSafe(|| observer.observe(event)));

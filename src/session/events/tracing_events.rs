@@ -7,7 +7,8 @@ use crate::codec::HashKey;
 use super::super::SessionId;
 use super::{Event, Observer};
 
-/// An observer that writes each event as a `tracing` event with the target `silverback::events`.
+/// An observer that writes each event as a `tracing` event. Its target begins with
+/// `silverback::session::events`, for filters.
 ///
 /// | field | contents |
 /// |---|---|
@@ -62,10 +63,7 @@ impl Observer for TracingEvents {
         let (kind, cookie) = (event.kind(), event.cookie_name());
         macro_rules! write_at {
             ($level:ident) => {
-                tracing::$level!(
-                    target: "silverback::events",
-                    event = kind.name(), cookie, session, reason
-                )
+                tracing::$level!(event = kind.name(), cookie, session, reason)
             };
         }
         match kind {

@@ -34,8 +34,8 @@ use crate::backend::{Backend, IntoBackend, Key, OwnerName};
 
 use super::caller::Caller;
 use super::cookie_writer::CookieWriter;
-use super::events;
 use super::login::owner_name;
+use super::observed;
 use super::recent_moves::RecentMoves;
 use super::rows::{self, LiveRow, Rows};
 use super::server_options::ServerOptions;
@@ -337,7 +337,7 @@ impl ServerStore {
                     .is_some_and(|of| of.as_str() == owner) =>
             {
                 let ended = self.0.end_login(row.row_ref.seen()).await;
-                events::report_end(self, &row.row_ref, &ended);
+                observed::report_end(self, &row.row_ref, &ended);
                 ended
             }
             _ => Ok(false),
@@ -350,7 +350,7 @@ impl ServerStore {
     /// # Errors
     /// Returns the errors of [`list`](ServerStore::list).
     pub async fn end_all(&self, owner: &str) -> Result<(), Error> {
-        events::end_all(self, &owner_name(owner)?).await
+        observed::end_all(self, &owner_name(owner)?).await
     }
 
     /// Finds the session under a row's key, whatever its owner. It is for operators, who get keys
@@ -415,7 +415,7 @@ impl ServerStore {
             Err(refusal) => return Ok(Lookup::Refused(refusal)),
         };
         let ended = self.0.end(row.row_ref.seen()).await;
-        events::report_end(self, &row.row_ref, &ended);
+        observed::report_end(self, &row.row_ref, &ended);
         Ok(match ended? {
             true => Lookup::Found(StoredSession::new(self.0.rows.format.public_id(key), row)),
             false => Lookup::Refused(Refusal::Gone),

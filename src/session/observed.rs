@@ -1,15 +1,15 @@
-//! The calls of sessions to their store, each with its event.
+//! The calls of sessions to their store, each with its [event](super::events).
 
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::OwnerName;
 
-use super::super::store::{IdChange, RowRef, SaveRequest, SaveResult, Store};
-use super::super::{Error, Refusal};
-use super::{Event, EventKind};
+use super::events::{Event, EventKind};
+use super::store::{IdChange, RowRef, SaveRequest, SaveResult, Store};
+use super::{Error, Refusal};
 
 /// Saves a session. The outcome is one event.
-pub(in super::super) async fn save(
+pub(super) async fn save(
     store: &dyn Store,
     save: SaveRequest,
     dropped: CancellationToken,
@@ -41,17 +41,14 @@ fn kind_of(save: &SaveRequest) -> EventKind {
 }
 
 /// Ends a stored session. The outcome is one event.
-pub(in super::super) async fn end(store: &dyn Store, row_ref: &RowRef) -> Result<bool, Error> {
+pub(super) async fn end(store: &dyn Store, row_ref: &RowRef) -> Result<bool, Error> {
     let ended = store.end(row_ref).await;
     report_end(store, row_ref, &ended);
     ended
 }
 
 /// Ends a session that another one has taken over, unless its row has changed.
-pub(in super::super) async fn end_unchanged(
-    store: &dyn Store,
-    row_ref: &RowRef,
-) -> Result<bool, Error> {
+pub(super) async fn end_unchanged(store: &dyn Store, row_ref: &RowRef) -> Result<bool, Error> {
     let ended = store.end_unchanged(row_ref).await;
     // If the row has changed, the merge begins again, and ends it later.
     if !matches!(ended, Ok(false)) {
@@ -61,11 +58,7 @@ pub(in super::super) async fn end_unchanged(
 }
 
 /// Reports the end of a stored session, or that another request has ended it before.
-pub(in super::super) fn report_end(
-    store: &dyn Store,
-    row_ref: &RowRef,
-    ended: &Result<bool, Error>,
-) {
+pub(super) fn report_end(store: &dyn Store, row_ref: &RowRef, ended: &Result<bool, Error>) {
     let kind = match ended {
         Ok(false) => EventKind::Gone,
         _ => EventKind::Ended,
@@ -75,7 +68,7 @@ pub(in super::super) fn report_end(
 }
 
 /// Ends all sessions of an owner.
-pub(in super::super) async fn end_all(store: &dyn Store, owner: &OwnerName) -> Result<(), Error> {
+pub(super) async fn end_all(store: &dyn Store, owner: &OwnerName) -> Result<(), Error> {
     let ended = store.end_all(owner).await;
     if ended.is_ok() {
         emit(store, EventKind::Revoked, None, Some(owner), None);
@@ -92,12 +85,12 @@ pub(in super::super) async fn end_all(store: &dyn Store, owner: &OwnerName) -> R
 }
 
 /// Reports the end of a session of which only the cookie exists.
-pub(in super::super) fn ended_in_cookie(store: &dyn Store) {
+pub(super) fn ended_in_cookie(store: &dyn Store) {
     emit(store, EventKind::Ended, None, None, None);
 }
 
 /// Reports how the cookies of a request were opened: a refusal, and a cookie of an older key.
-pub(in super::super) fn loaded(store: &dyn Store, refusal: Option<Refusal>, is_stale: bool) {
+pub(super) fn loaded(store: &dyn Store, refusal: Option<Refusal>, is_stale: bool) {
     if let Some(refusal) = refusal {
         emit(store, EventKind::Refused(refusal), None, None, None);
     }
@@ -107,7 +100,7 @@ pub(in super::super) fn loaded(store: &dyn Store, refusal: Option<Refusal>, is_s
 }
 
 /// Reports a failure outside of a save: of a load, or of a request whose save cannot begin.
-pub(in super::super) fn report(store: &dyn Store, kind: Option<EventKind>, error: &Error) {
+pub(super) fn report(store: &dyn Store, kind: Option<EventKind>, error: &Error) {
     let kind = kind.unwrap_or_else(|| EventKind::of_error(error));
     emit(store, kind, None, None, Some(error));
 }
@@ -132,8 +125,8 @@ fn emit(
 ) {
     store.setup().events.emit(&Event {
         kind,
-        store,
-        row_ref,
+        cookie_name: store.name(),
+        session_id: &|| store.public_id(row_ref?),
         owner,
         error,
     });
