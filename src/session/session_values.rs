@@ -159,6 +159,23 @@ impl Session {
     /// `change` may run again on a newer value if another task or request has changed the session.
     /// It must have no side effects.
     ///
+    /// Because it may run again, the closure must name the type of the value, own what it uses
+    /// (`move`), and clone what it puts into the session:
+    ///
+    /// ```
+    /// # use silverback::session::{Error, Session};
+    /// fn add(session: &Session, item: String) -> Result<usize, Error> {
+    ///     let cart = session.update("cart", move |cart: &mut Vec<String>| cart.push(item.clone()))?;
+    ///     Ok(cart.len())
+    /// }
+    /// ```
+    ///
+    /// | the compiler says | the remedy |
+    /// |---|---|
+    /// | `type annotations needed` | name the type: `\|cart: &mut Vec<String>\|` |
+    /// | `closure may outlive the current function`, `borrowed data escapes` | write `move`, and let the closure own its values |
+    /// | `cannot move out of item, a captured variable in an Fn closure` | `item.clone()` within the closure |
+    ///
     /// # Errors
     /// Returns the errors of [`get`](Session::get) and [`insert`](Session::insert).
     pub fn update<T>(

@@ -511,6 +511,45 @@ fn a_typed_value_is_an_argument_of_a_handler(framework: Framework) {
     assert_eq!(client.get("/count").body, "2");
 }
 
+/// Two stores have a session of the same user. The credentials of each login count.
+#[test]
+fn each_session_has_its_own_credentials() {
+    use axum::routing::get;
+    use silverback::web::tower::SessionLayer;
+
+    RUNTIME.block_on(async {
+        let of = |name: &str| store_with(CookieOptions::new().name(name).unwrap(), Lifetime::new());
+        let (outer, inner) = (of("outer"), of("inner"));
+        let directory = Directory::default();
+        directory.set("ape", "second hash");
+        let user = async |user: Option<CurrentUser<User>>| name_of(user);
+        let app = axum::Router::new()
+            .route("/", get(user))
+            .layer(SessionLayer::new(inner.clone()))
+            .layer(require_login())
+            .layer(SessionLayer::new(outer.clone()).users(directory));
+        let log_in = |hash: &'static str| {
+            move |session: &Session| {
+                session.login("ape")?;
+                session.bind_credentials(hash)
+            }
+        };
+        for (hash, expected) in [("second hash", "ape"), ("first hash", "stranger")] {
+            let mut jar = Jar::with(outer.clone(), log_in("second hash"))
+                .await
+                .unwrap();
+            let other = Jar::with(inner.clone(), log_in(hash)).await.unwrap();
+            jar.set("inner", other.get("inner").unwrap());
+            let request = axum::http::Request::new(axum::body::Body::empty());
+            let response = jar.send(&app, request).await.unwrap();
+            let body = axum::body::to_bytes(response.into_body(), 100)
+                .await
+                .unwrap();
+            assert_eq!(body, expected);
+        }
+    });
+}
+
 /// Another session of the same user ends, and the one that changed the password stays.
 #[test]
 fn a_new_password_ends_the_other_sessions_in_a_server() {

@@ -73,8 +73,9 @@ pub(in super::super) struct RequestAccess {
     loaded: Arc<Mutex<Option<Loaded>>>,
 }
 
-/// A user who was loaded, or the knowledge that there is none.
+/// The result of a load for one session: a user, or none.
 struct Loaded {
+    cookie_name: String,
     owner: Option<String>,
     user: Option<AnyUser>,
 }
@@ -138,7 +139,8 @@ impl RequestAccess {
         Ok(Some(of_type))
     }
 
-    /// Loads the user, unless this request has already loaded the user of that name.
+    /// Loads the user, unless this request has already done so for the same session and owner. Each
+    /// session has a login, and so credentials, of its own.
     async fn load(
         &self,
         users: &dyn AnyUsers,
@@ -146,12 +148,14 @@ impl RequestAccess {
     ) -> Result<Option<AnyUser>, Error> {
         let mut loaded = self.loaded.lock().await;
         if let Some(loaded) = &*loaded
+            && loaded.cookie_name == session.name()
             && loaded.owner == session.owner()
         {
             return Ok(loaded.user.clone());
         }
         let user = users.load(session).await?;
         *loaded = Some(Loaded {
+            cookie_name: session.name().to_owned(),
             // Read afterwards: the session may have ended.
             owner: session.owner(),
             user: user.clone(),
