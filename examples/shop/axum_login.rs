@@ -128,11 +128,13 @@ async fn add(session: Session, Form(form): Form<Item>) -> Result<Redirect, Statu
 
 #[derive(Deserialize)]
 struct Password {
+    old: String,
     password: String,
 }
 
 async fn change_password(
     mut auth: AuthSession,
+    session: Session,
     Form(form): Form<Password>,
 ) -> Result<Redirect, StatusCode> {
     let name = auth
@@ -141,6 +143,11 @@ async fn change_password(
         .ok_or(StatusCode::UNAUTHORIZED)?
         .name
         .clone();
+    if auth.backend.check_password(&name, &form.old).is_none() {
+        let message = "That is not the password.";
+        session.insert("message", message).await.map_err(failed)?;
+        return Ok(Redirect::to("/"));
+    }
     let user = auth.backend.set_password(&name, &form.password);
     auth.login(&user).await.map_err(failed)?; // the other sessions end: their hash is another one
     Ok(Redirect::to("/"))

@@ -95,6 +95,7 @@ async fn add(cart: Typed<Cart>, Form(form): Form<Item>) -> Result<Redirect, Erro
 
 #[derive(Deserialize)]
 struct Password {
+    old: String,
     password: String,
 }
 
@@ -104,6 +105,10 @@ async fn change_password(
     State(database): State<Database>,
     Form(form): Form<Password>,
 ) -> Result<Redirect, Error> {
+    if database.check_password(&user.name, &form.old).is_none() {
+        session.add_flash("That is not the password.")?;
+        return Ok(Redirect::to("/"));
+    }
     let user = database.set_password(&user.name, &form.password);
     session.bind_credentials(&user.password_hash)?; // the other sessions end: they have the old hash
     Ok(Redirect::to("/"))

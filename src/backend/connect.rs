@@ -35,7 +35,7 @@ pub struct ConnectOptions {
             feature = "mssql",
             feature = "aws"
         )),
-        expect(dead_code, reason = "a backend in memory is never missing")
+        allow(dead_code, reason = "a backend in memory is never missing")
     )]
     create_if_missing: bool,
 }

@@ -118,6 +118,8 @@
 #[cfg(any(feature = "files", feature = "sqlite"))]
 mod access;
 mod cleanup;
+#[cfg(all(test, feature = "config", feature = "json"))]
+mod config_tests;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod connect;

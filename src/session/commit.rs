@@ -3,12 +3,13 @@
 
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::codec::UnixTime;
 
 use super::cookie_writer::is_cookie_value;
 use super::foreign_cookies::ForeignCookies;
-use super::observed;
+use super::observed::{self, PendingSave};
 use super::session_values::Undo;
 use super::state::{
     CommitPlan, CommitTask, LegacyCookies, RequestCookie, ResponseCookie, SaveSnapshot,
@@ -37,7 +38,7 @@ where
     let save = save(dropped.clone());
     let _cancels = dropped.drop_guard();
     match (store.saves(), tokio::runtime::Handle::try_current()) {
-        (Some(saves), Ok(_)) => saves.spawn(save).await,
+        (Some(saves), Ok(_)) => saves.spawn(save.in_current_span()).await,
         _ => Ok(save.await),
     }
 }
@@ -80,12 +81,19 @@ impl Session {
     pub(super) async fn commit(&self, guard: SaveGuard, undo: Option<Undo>) -> Result<(), Error> {
         let setup = self.setup();
         let now = setup.now();
-        let plan = self.state().plan_commit(&setup.lifetime, now);
-        let plan = plan.inspect_err(|error| observed::report(&*self.0.store, None, error))?;
-        if plan.ends_cookie {
-            observed::ended_in_cookie(&*self.0.store);
-        }
+        let (has_failed, plan) = {
+            let mut state = self.state();
+            (state.has_failed(), state.plan_commit(&setup.lifetime, now))
+        };
+        // A failure of an earlier save was reported then.
+        let plan = plan.inspect_err(|error| match has_failed {
+            true => {}
+            false => observed::save_failed(&*self.0.store, error),
+        })?;
         if plan.is_nothing() {
+            if plan.ends_cookie {
+                observed::ended_in_cookie(&*self.0.store);
+            }
             return Ok(());
         }
         let session = self.clone();
@@ -101,7 +109,7 @@ impl Session {
         done.unwrap_or_else(|error| {
             self.state().in_doubt();
             let error = Error::in_doubt().with_source(error);
-            observed::report(&*self.0.store, None, &error);
+            observed::save_failed(&*self.0.store, &error);
             Err(error)
         })
     }
@@ -109,7 +117,11 @@ impl Session {
     /// Revokes owners, and then ends or saves the session.
     async fn perform(
         &self,
-        CommitPlan { revoke, task, .. }: CommitPlan,
+        CommitPlan {
+            revoke,
+            task,
+            ends_cookie,
+        }: CommitPlan,
         now: UnixTime,
         dropped: CancellationToken,
     ) -> Result<(), Error> {
@@ -118,21 +130,39 @@ impl Session {
             self.state().revoked(owner);
         }
         match task {
-            CommitTask::Nothing => Ok(()),
-            CommitTask::End(row_ref) => {
-                let by_us = observed::end(&*self.0.store, &row_ref).await?;
-                // It may have ended together with all other sessions of its owner.
-                let with_all = row_ref
-                    .login
-                    .as_ref()
-                    .is_some_and(|of| revoke.contains(&of.owner));
-                self.state().ended(by_us || with_all);
+            CommitTask::Nothing => {
+                if ends_cookie {
+                    observed::ended_in_cookie(&*self.0.store);
+                }
                 Ok(())
             }
-            CommitTask::Save(snapshot) => match self.store_changes(&snapshot, now, dropped).await {
-                Ok(()) => Ok(()),
-                Err(error) => self.note_failure(&snapshot, error),
-            },
+            CommitTask::End(row_ref) => {
+                // It may have ended together with all other sessions of its owner.
+                let login = row_ref.login.as_ref();
+                let with_all = login.is_some_and(|of| revoke.contains(&of.owner));
+                let ended = self
+                    .0
+                    .store
+                    .end(&row_ref)
+                    .await
+                    .map(|by_us| by_us || with_all);
+                observed::report_end(&*self.0.store, &row_ref, &ended);
+                self.state().ended(ended?);
+                Ok(())
+            }
+            CommitTask::Save(snapshot) => {
+                let pending = PendingSave::of(&*self.0.store, &snapshot.save);
+                let stored = self.store_changes(&snapshot, now, dropped).await;
+                if let Some(pending) = pending {
+                    let row_ref = self.state().row_ref();
+                    let result = stored.as_ref().map(|()| row_ref.as_deref());
+                    pending.report(&*self.0.store, result);
+                }
+                match stored {
+                    Ok(()) => Ok(()),
+                    Err(error) => self.note_failure(&snapshot, error),
+                }
+            }
         }
     }
 
@@ -145,7 +175,7 @@ impl Session {
     ) -> Result<(), Error> {
         let setup = self.setup();
         setup.cookie.check_host(self.0.is_loopback)?;
-        let saved = observed::save(&*self.0.store, snapshot.save.clone(), dropped).await?;
+        let saved = self.0.store.save(snapshot.save.clone(), dropped).await?;
         let cookie = match &saved.cookie {
             Some(text) if !is_cookie_value(text) => {
                 return Err(Error::usage(

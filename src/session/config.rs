@@ -1,9 +1,11 @@
 //! The options of sessions as they are written in a configuration file (feature `config`).
 
+use std::time::Duration;
+
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::duration_text::DurationText;
+use crate::duration_text::{self, DurationText};
 
 use super::{CookieOptions, Error, Lifetime, SameSite, ServerOptions};
 
@@ -80,18 +82,13 @@ impl CookieConfig {
     }
 }
 
-/// A limit that can be removed.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Limit {
-    After(DurationText),
-    Never(Never),
-}
+/// A limit that can be removed: `None` is written `"never"`.
+struct Limit(Option<Duration>);
 
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Never {
-    Never,
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Limit(duration_text::read_or_never(deserializer)?))
+    }
 }
 
 /// The keys of a [`Lifetime`].
@@ -110,13 +107,13 @@ impl LifetimeConfig {
         let config = self;
         let mut lifetime = Lifetime::new();
         lifetime = match config.idle {
-            Some(Limit::After(DurationText(idle))) => lifetime.idle(idle),
-            Some(Limit::Never(Never::Never)) => lifetime.without_idle(),
+            Some(Limit(Some(idle))) => lifetime.idle(idle),
+            Some(Limit(None)) => lifetime.without_idle(),
             None => lifetime,
         };
         lifetime = match config.absolute {
-            Some(Limit::After(DurationText(absolute))) => lifetime.absolute(absolute),
-            Some(Limit::Never(Never::Never)) => lifetime.without_absolute(),
+            Some(Limit(Some(absolute))) => lifetime.absolute(absolute),
+            Some(Limit(None)) => lifetime.without_absolute(),
             None => lifetime,
         };
         let remembered = (config.remembered_idle, config.remembered_absolute);
@@ -186,8 +183,6 @@ fn with<O, V>(options: O, value: Option<V>, set: impl FnOnce(O, V) -> O) -> O {
 
 #[cfg(all(test, feature = "json"))]
 mod tests {
-    use std::time::Duration;
-
     use serde::de::DeserializeOwned;
 
     use super::*;
@@ -278,7 +273,16 @@ mod tests {
             let error = read::<Lifetime>(json).unwrap_err();
             assert!(error.contains(names), "{json}: {error}");
         }
-        assert!(read::<Lifetime>(r#"{"idle": 10}"#).is_err());
+        for (json, names) in [
+            (r#"{"idle": 10}"#, "with its unit"),
+            (r#"{"idle": "10"}"#, "with its unit"),
+            (r#"{"idle": "30M"}"#, "months"),
+            (r#"{"absolute": "1 year"}"#, "months"),
+            (r#"{"idle": "Never"}"#, "never"),
+        ] {
+            let error = read::<Lifetime>(json).unwrap_err();
+            assert!(error.contains(names), "{json}: {error}");
+        }
         let error = read::<ServerOptions>(r#"{"lifetime": {"idel": "1h"}}"#).unwrap_err();
         assert!(error.contains("idel"), "{error}");
     }

@@ -211,7 +211,11 @@ impl LiveSession {
             Ok(())
         };
         let saved = run_to_its_end(&*self.0.store, work).await;
-        saved.unwrap_or_else(|error| Err(Error::in_doubt().with_source(error)))
+        saved.unwrap_or_else(|error| {
+            let error = Error::in_doubt().with_source(error);
+            observed::save_failed(&*self.0.store, &error);
+            Err(error)
+        })
     }
 
     /// Creates a save that first reads the current row.
@@ -222,6 +226,7 @@ impl LiveSession {
             data: self.0.data.clone(),
             sealed_at: self.0.data.metadata.created,
             is_first: false,
+            replaces: false,
             revokes_others: false,
             lasts_longer: false,
             is_touch: false,

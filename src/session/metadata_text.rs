@@ -9,40 +9,8 @@ use super::credentials::CredentialsHash;
 use super::login::{Begun, Login, Order};
 use super::metadata::Metadata;
 
-/// The forms of the text. A text in another form is not ours.
-const FORMS: [(&str, Form); 4] = [
-    (
-        "1",
-        Form {
-            is_numbered: false,
-            has_credentials: false,
-        },
-    ),
-    (
-        "2",
-        Form {
-            is_numbered: true,
-            has_credentials: false,
-        },
-    ),
-    (
-        "3",
-        Form {
-            is_numbered: false,
-            has_credentials: true,
-        },
-    ),
-    (
-        "4",
-        Form {
-            is_numbered: true,
-            has_credentials: true,
-        },
-    ),
-];
-
 /// A form of the text.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 struct Form {
     /// True if the login has a number.
     is_numbered: bool,
@@ -85,7 +53,11 @@ impl Metadata {
         let mut text = String::with_capacity(64);
         let order = self.login.as_ref().and_then(Login::order);
         let credentials = self.credentials.filter(|_| self.login.is_some());
-        text.push_str(Form::text(order.is_some(), credentials.is_some()));
+        let form = Form {
+            is_numbered: order.is_some(),
+            has_credentials: credentials.is_some(),
+        };
+        text.push_str(form.text());
         push(&mut text, Some(self.created.as_secs()));
         push(&mut text, Some(self.seen.as_secs()));
         push(&mut text, self.deadline.map(UnixTime::as_secs));
@@ -175,17 +147,27 @@ impl Metadata {
 
 impl Form {
     fn of(text: &str) -> Option<Self> {
-        let mut forms = FORMS.iter();
-        forms.find(|(of, _)| *of == text).map(|(_, form)| *form)
-    }
-
-    fn text(is_numbered: bool, has_credentials: bool) -> &'static str {
-        let form = Form {
+        let (is_numbered, has_credentials) = match text {
+            "1" => (false, false),
+            "2" => (true, false),
+            "3" => (false, true),
+            "4" => (true, true),
+            // Another program wrote it, or a later version.
+            _ => return None,
+        };
+        Some(Form {
             is_numbered,
             has_credentials,
-        };
-        let found = FORMS.iter().find(|(_, of)| *of == form);
-        found.map_or(NONE, |(text, _)| text)
+        })
+    }
+
+    fn text(self) -> &'static str {
+        match (self.is_numbered, self.has_credentials) {
+            (false, false) => "1",
+            (true, false) => "2",
+            (false, true) => "3",
+            (true, true) => "4",
+        }
     }
 
     /// Returns whether the text must have a login.

@@ -1,32 +1,67 @@
 //! The calls of sessions to their store, each with its [event](super::events).
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::OwnerName;
 
 use super::events::{Event, EventKind};
+use super::setup::Setup;
 use super::store::{IdChange, RowRef, SaveRequest, SaveResult, Store};
-use super::{Error, Refusal};
+use super::{Error, Refusal, SessionId};
 
-/// Saves a session. The outcome is one event.
-pub(super) async fn save(
-    store: &dyn Store,
-    save: SaveRequest,
-    dropped: CancellationToken,
-) -> Result<SaveResult, Error> {
-    if !store.setup().events.is_on() {
-        return store.save(save, dropped).await;
+/// A save whose outcome is still to be reported.
+pub(super) struct PendingSave {
+    kind: EventKind,
+    owner: Option<OwnerName>,
+    /// The row of the session, or of the session that it replaces.
+    before: Option<Arc<RowRef>>,
+    replaces: bool,
+    revokes_others: bool,
+}
+
+impl PendingSave {
+    /// Returns the save as it will be reported, or `None` without an observer.
+    pub(super) fn of(store: &dyn Store, save: &SaveRequest) -> Option<Self> {
+        store.setup().events.is_on().then(|| PendingSave {
+            kind: kind_of(save),
+            owner: save.data.metadata.owner().cloned(),
+            before: save.row_ref.clone(),
+            replaces: save.replaces,
+            revokes_others: save.revokes_others,
+        })
     }
-    let kind = kind_of(&save);
-    let before = save.row_ref.clone().filter(|_| !save.is_first);
-    let owner = save.data.metadata.owner().cloned();
-    let saved = store.save(save, dropped).await;
-    let row_ref = match &saved {
-        Ok(saved) => saved.row_ref.as_deref(),
-        Err(_) => before.as_deref(),
-    };
-    emit_outcome(store, kind, row_ref, owner.as_ref(), saved.as_ref().err());
-    saved
+
+    /// Reports the result: one outcome. If another session was replaced, or the owner's others were
+    /// revoked, that is another event.
+    pub(super) fn report(self, store: &dyn Store, result: Result<Option<&RowRef>, &Error>) {
+        let before = self.before.as_deref();
+        let owner = self.owner.as_ref();
+        match result {
+            Ok(row_ref) => {
+                if self.replaces {
+                    let of_old = before.and_then(|row_ref| row_ref.login.as_ref());
+                    let of_old = of_old.map(|login| &login.owner);
+                    emit(store, EventKind::Replaced, before, of_old, None);
+                }
+                if self.revokes_others {
+                    emit(store, EventKind::Revoked, None, owner, None);
+                }
+                emit(store, self.kind, row_ref, owner, None);
+            }
+            Err(error) => {
+                let before = before.filter(|_| !self.replaces);
+                emit(
+                    store,
+                    EventKind::of_error(error),
+                    before,
+                    owner,
+                    Some(error),
+                );
+            }
+        }
+    }
 }
 
 /// Returns the kind of a save that succeeds.
@@ -40,11 +75,19 @@ fn kind_of(save: &SaveRequest) -> EventKind {
     }
 }
 
-/// Ends a stored session. The outcome is one event.
-pub(super) async fn end(store: &dyn Store, row_ref: &RowRef) -> Result<bool, Error> {
-    let ended = store.end(row_ref).await;
-    report_end(store, row_ref, &ended);
-    ended
+/// Saves a session outside of a request.
+pub(super) async fn save(
+    store: &dyn Store,
+    save: SaveRequest,
+    dropped: CancellationToken,
+) -> Result<SaveResult, Error> {
+    let pending = PendingSave::of(store, &save);
+    let saved = store.save(save, dropped).await;
+    if let Some(pending) = pending {
+        let result = saved.as_ref();
+        pending.report(store, result.map(|saved| saved.row_ref.as_deref()));
+    }
+    saved
 }
 
 /// Ends a session that another one has taken over, unless its row has changed.
@@ -59,28 +102,32 @@ pub(super) async fn end_unchanged(store: &dyn Store, row_ref: &RowRef) -> Result
 
 /// Reports the end of a stored session, or that another request has ended it before.
 pub(super) fn report_end(store: &dyn Store, row_ref: &RowRef, ended: &Result<bool, Error>) {
-    let kind = match ended {
-        Ok(false) => EventKind::Gone,
-        _ => EventKind::Ended,
-    };
+    let id = || store.public_id(row_ref);
     let owner = row_ref.login.as_ref().map(|login| &login.owner);
-    emit_outcome(store, kind, Some(row_ref), owner, ended.as_ref().err());
+    report_end_in(store.setup(), &id, owner, ended);
+}
+
+/// Reports the end of a session of a store with that setup.
+pub(super) fn report_end_in(
+    setup: &Setup,
+    session_id: &dyn Fn() -> Option<SessionId>,
+    owner: Option<&OwnerName>,
+    ended: &Result<bool, Error>,
+) {
+    let kind = match ended {
+        Ok(true) => EventKind::Ended,
+        Ok(false) => EventKind::Gone,
+        Err(error) => EventKind::of_error(error),
+    };
+    emit_in(setup, kind, session_id, owner, ended.as_ref().err());
 }
 
 /// Ends all sessions of an owner.
 pub(super) async fn end_all(store: &dyn Store, owner: &OwnerName) -> Result<(), Error> {
     let ended = store.end_all(owner).await;
-    if ended.is_ok() {
-        emit(store, EventKind::Revoked, None, Some(owner), None);
-    } else {
-        emit_outcome(
-            store,
-            EventKind::Revoked,
-            None,
-            Some(owner),
-            ended.as_ref().err(),
-        );
-    }
+    let error = ended.as_ref().err();
+    let kind = error.map_or(EventKind::Revoked, EventKind::of_error);
+    emit(store, kind, None, Some(owner), error);
     ended
 }
 
@@ -99,21 +146,14 @@ pub(super) fn loaded(store: &dyn Store, refusal: Option<Refusal>, is_stale: bool
     }
 }
 
-/// Reports a failure outside of a save: of a load, or of a request whose save cannot begin.
-pub(super) fn report(store: &dyn Store, kind: Option<EventKind>, error: &Error) {
-    let kind = kind.unwrap_or_else(|| EventKind::of_error(error));
-    emit(store, kind, None, None, Some(error));
+/// Reports that a session could not be loaded.
+pub(super) fn load_failed(store: &dyn Store, error: &Error) {
+    emit(store, EventKind::LoadFailed, None, None, Some(error));
 }
 
-fn emit_outcome(
-    store: &dyn Store,
-    kind: EventKind,
-    row_ref: Option<&RowRef>,
-    owner: Option<&OwnerName>,
-    error: Option<&Error>,
-) {
-    let kind = error.map_or(kind, EventKind::of_error);
-    emit(store, kind, row_ref, owner, error);
+/// Reports that a save failed before it reached the store, or was interrupted.
+pub(super) fn save_failed(store: &dyn Store, error: &Error) {
+    emit(store, EventKind::of_error(error), None, None, Some(error));
 }
 
 fn emit(
@@ -123,10 +163,21 @@ fn emit(
     owner: Option<&OwnerName>,
     error: Option<&Error>,
 ) {
-    store.setup().events.emit(&Event {
+    let id = || store.public_id(row_ref?);
+    emit_in(store.setup(), kind, &id, owner, error);
+}
+
+fn emit_in(
+    setup: &Setup,
+    kind: EventKind,
+    session_id: &dyn Fn() -> Option<SessionId>,
+    owner: Option<&OwnerName>,
+    error: Option<&Error>,
+) {
+    setup.events.emit(&Event {
         kind,
-        cookie_name: store.name(),
-        session_id: &|| store.public_id(row_ref?),
+        cookie_name: setup.cookie.name(),
+        session_id,
         owner,
         error,
     });

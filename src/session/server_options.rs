@@ -47,7 +47,7 @@ use super::{CookieOptions, Lifetime};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Limits also take `"never"`, and `"remember": false` disables remembered sessions.
+/// `idle` and `absolute` also take `"never"`, and `"remember": false` disables remembered sessions.
 #[derive(Clone)]
 pub struct ServerOptions {
     pub(super) cookie: CookieOptions,

@@ -199,8 +199,14 @@ impl Session {
 
     /// Binds the login to the user's credentials, so that [`check_credentials`] ends the session after
     /// they have changed. `credentials` is a value that changes with them, such as the hash of the
-    /// password with its salt. Call it after a login, and for the session that stays when the
-    /// password is changed.
+    /// password with its salt. Call it after each login, which removes the binding.
+    ///
+    /// When the password is changed, call it for the session that stays, and
+    /// [`save`](Session::save) the session right after the new hash is stored: until then, another
+    /// request of the same browser finds the new hash, and ends the session.
+    ///
+    /// Versions of this crate before this method existed cannot read such sessions: update all
+    /// instances of a service before the first call.
     ///
     /// The session keeps a hash of the value. If a cookie is signed and not encrypted, its client
     /// can read that hash: never pass a password, nor another value that can be guessed.
@@ -251,13 +257,30 @@ impl Session {
     /// changes.
     pub fn check_credentials(&self, credentials: impl AsRef<[u8]>) -> Result<bool, Error> {
         let setup = self.setup();
-        let mut state = self.state();
-        if state.data.metadata.has_credentials(credentials.as_ref()) {
-            return Ok(true);
-        }
-        if state.data.metadata.login.is_some() {
-            tracing::info!("the user's credentials have changed since the login: the session ends");
-            state.logout(&setup.lifetime, setup.now())?;
+        let (is_logged_in, is_bound) = {
+            let mut state = self.state();
+            let metadata = &state.data.metadata;
+            if metadata.has_credentials(credentials.as_ref()) {
+                return Ok(true);
+            }
+            let is_logged_in = metadata.login.is_some();
+            let is_bound = metadata.credentials.is_some();
+            if is_logged_in {
+                state.logout(&setup.lifetime, setup.now())?;
+            }
+            (is_logged_in, is_bound)
+        };
+        match (is_logged_in, is_bound) {
+            (false, _) => {}
+            (true, true) => {
+                tracing::info!(
+                    "the session ends: the user's credentials have changed since the login"
+                );
+            }
+            (true, false) => tracing::warn!(
+                "the session ends: its login is bound to no credentials; call bind_credentials after \
+                 login"
+            ),
         }
         Ok(false)
     }

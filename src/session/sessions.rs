@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::cookie_header::CookieHeader;
 
 use super::client_host::is_loopback;
-use super::events::EventKind;
 use super::foreign_cookies::ForeignCookies;
 use super::observed;
 use super::opened_cookies::OpenedCookies;
@@ -225,26 +224,29 @@ impl Sessions {
             }
         }
         let opened = self.open(store.as_ref()).await;
-        let state = opened.inspect_err(|error| {
-            observed::report(&**store, Some(EventKind::LoadFailed), error);
-        })?;
+        let state = opened.inspect_err(|error| observed::load_failed(&**store, error))?;
         if let Some(refusal) = state.refusal() {
             tracing::info!(cookie = store.name(), reason = %refusal, "the session cookie was refused");
         }
-        let mut loaded = self.loaded();
-        // Another task may have loaded it in the meantime. The first one counts.
-        if let Some(session) = loaded.find(place) {
-            return Ok(session);
-        }
-        observed::loaded(&**store, state.refusal(), state.has_stale_cookie());
-        let session = Session::new(store.clone(), self.0.request.is_loopback, state);
-        if loaded.is_closed {
-            session.close();
-        }
-        if loaded.is_passive {
-            session.passive();
-        }
-        loaded.sessions.push((place, session.clone()));
+        let (refusal, is_stale) = (state.refusal(), state.has_stale_cookie());
+        let session = {
+            let mut loaded = self.loaded();
+            // Another task may have loaded it in the meantime. The first one counts.
+            if let Some(session) = loaded.find(place) {
+                return Ok(session);
+            }
+            let session = Session::new(store.clone(), self.0.request.is_loopback, state);
+            if loaded.is_closed {
+                session.close();
+            }
+            if loaded.is_passive {
+                session.passive();
+            }
+            loaded.sessions.push((place, session.clone()));
+            session
+        };
+        // Without the lock: the observer is code of the application.
+        observed::loaded(&**store, refusal, is_stale);
         Ok(session)
     }
 

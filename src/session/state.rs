@@ -207,6 +207,17 @@ impl State {
         self.refusal
     }
 
+    /// Returns whether the client has a session that this one is, or replaces: the request's cookie
+    /// opened it, or this request has saved it.
+    fn has_opened(&self) -> bool {
+        !self.is_new || matches!(self.response_cookie, ResponseCookie::Set(_))
+    }
+
+    /// Returns whether the last save has failed so that no other can follow.
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(self.phase, Phase::Gone | Phase::InDoubt)
+    }
+
     /// Returns whether an older key sealed the client's cookie.
     pub(super) fn has_stale_cookie(&self) -> bool {
         self.is_stale

@@ -213,6 +213,8 @@ pub(super) struct SaveRequest {
     pub(super) sealed_at: UnixTime,
     /// True if the session was never saved: it begins, or a login replaces another session.
     pub(super) is_first: bool,
+    /// True if the session takes the place of the one that the client's cookie opened.
+    pub(super) replaces: bool,
     /// True if all other sessions of the owner end with this save.
     pub(super) revokes_others: bool,
     /// True if the session lasts longer than its owner's record was last extended for.

@@ -331,7 +331,8 @@ where
         let error_page = ErrorPage::new(on_error.as_ref(), request.head(), sessions.clone());
         request.extensions_mut().insert(sessions.clone());
         if access.is_set() {
-            let access = RequestAccess::new(access.clone());
+            let outer = request.extensions().get::<RequestAccess>().cloned();
+            let access = RequestAccess::within(outer.as_ref(), access.clone());
             request.extensions_mut().insert(access);
         }
         let response = self.service.call(request);

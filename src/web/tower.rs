@@ -238,7 +238,8 @@ where
         let error_page = ErrorPage::new(&self.layer.on_error, &parts);
         parts.extensions.insert(sessions.clone());
         if self.layer.access.is_set() {
-            let access = RequestAccess::new(self.layer.access.clone());
+            let outer = parts.extensions.get::<RequestAccess>();
+            let access = RequestAccess::within(outer, self.layer.access.clone());
             parts.extensions.insert(access);
         }
         ResponseFuture {

@@ -511,6 +511,43 @@ fn a_typed_value_is_an_argument_of_a_handler(framework: Framework) {
     assert_eq!(client.get("/count").body, "2");
 }
 
+/// An inner layer that sets only a page keeps the users of the layer around it.
+#[test]
+fn an_inner_layer_has_the_users_of_the_outer_one() {
+    use axum::routing::get;
+    use silverback::web::tower::SessionLayer;
+
+    RUNTIME.block_on(async {
+        let store = store();
+        let directory = Directory::default();
+        directory.set("ape", "second hash");
+        let app = axum::Router::new()
+            .route("/", get(async || "passed"))
+            .route("/admin/login", get(async || "passed"))
+            .layer(require_login())
+            .layer(SessionLayer::new(store.clone()).login_page("/admin/login"))
+            .layer(
+                SessionLayer::new(store.clone())
+                    .users(directory)
+                    .login_page("/login"),
+            );
+        let fill = |session: &Session| {
+            session.login("ape")?;
+            session.bind_credentials("first hash")
+        };
+        let mut jar = Jar::with(store, fill).await.unwrap();
+        let request = |path: &str| {
+            let request = axum::http::Request::get(path).header("accept", BROWSER);
+            request.body(axum::body::Body::empty()).unwrap()
+        };
+        let response = jar.send(&app, request("/")).await.unwrap();
+        assert_eq!(response.headers()["location"], "/admin/login?next=%2F");
+        // A redirect to the guarded page itself would never end.
+        let response = jar.send(&app, request("/admin/login")).await.unwrap();
+        assert_eq!(response.status(), 401);
+    });
+}
+
 /// Two stores have a session of the same user. The credentials of each login count.
 #[test]
 fn each_session_has_its_own_credentials() {

@@ -80,10 +80,12 @@ fn walk(app: &Router, guard_status: u16) {
 
     let mut laptop = Walk::of(app);
     assert_eq!(laptop.log_in("banana", "/?a=b"), redirect("/?a=b"));
-    assert_eq!(
-        laptop.send("POST", "/password", "password=leaf"),
-        redirect("/")
-    );
+    let change = |old: &str| format!("old={old}&password=leaf");
+    let changed = laptop.send("POST", "/password", &change("wrong"));
+    assert_eq!(changed, redirect("/"));
+    assert_eq!(phone.get("/").0, 200, "the password is the same");
+    let changed = laptop.send("POST", "/password", &change("banana"));
+    assert_eq!(changed, redirect("/"));
     assert_eq!(laptop.get("/"), (200, "ape: ".to_owned()));
     assert_eq!(
         phone.get("/").0,

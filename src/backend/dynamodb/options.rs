@@ -14,11 +14,19 @@ pub(super) const LONGEST_PREFIX: usize = 128;
 /// let options = DynamoDbOptions::new().prefix("session/").timeout(Duration::from_secs(2));
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize))]
+#[cfg_attr(feature = "config", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct DynamoDbOptions {
     pub(super) prefix: String,
+    #[cfg_attr(
+        feature = "config",
+        serde(deserialize_with = "crate::duration_text::read")
+    )]
     pub(super) timeout: Duration,
+    #[cfg_attr(feature = "config", serde(skip))]
     pub(super) throughput: Option<Throughput>,
+    #[cfg_attr(feature = "config", serde(skip))]
     pub(super) time_to_live: TimeToLive,
     #[cfg(feature = "aws")]
     pub(super) create_if_missing: bool,

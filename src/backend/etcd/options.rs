@@ -21,16 +21,25 @@ const DEFAULT_REQUEST: usize = 1_572_864;
 /// let options = EtcdOptions::new().prefix("shop/").timeout(Duration::from_secs(2));
 /// ```
 #[derive(Clone)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize))]
+#[cfg_attr(feature = "config", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct EtcdOptions {
     pub(super) prefix: String,
+    #[cfg_attr(
+        feature = "config",
+        serde(deserialize_with = "crate::duration_text::read")
+    )]
     pub(super) timeout: Duration,
+    #[cfg_attr(feature = "config", serde(skip))]
     pub(super) user: Option<User>,
     pub(super) max_request_bytes: usize,
     #[cfg(feature = "tls")]
+    #[cfg_attr(feature = "config", serde(skip))]
     pub(super) ca_certificate: Option<Vec<u8>>,
     /// The client's certificate and its key.
     #[cfg(feature = "tls")]
+    #[cfg_attr(feature = "config", serde(skip))]
     pub(super) client_certificate: Option<(Vec<u8>, Vec<u8>)>,
 }
 

@@ -14,8 +14,14 @@ use super::super::timeout::check_timeout;
 /// let options = FilesOptions::new().timeout(Duration::from_secs(2)).max_threads(4);
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize))]
+#[cfg_attr(feature = "config", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct FilesOptions {
+    #[cfg_attr(
+        feature = "config",
+        serde(deserialize_with = "crate::duration_text::read")
+    )]
     pub(super) timeout: Duration,
     pub(super) max_threads: usize,
     pub(super) create_if_missing: bool,

@@ -15,9 +15,15 @@ const KEY_AND_HEADER: usize = 250 + 128;
 /// let options = MemcachedOptions::new().prefix("shop:").timeout(Duration::from_secs(2));
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize))]
+#[cfg_attr(feature = "config", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct MemcachedOptions {
     pub(super) prefix: String,
+    #[cfg_attr(
+        feature = "config",
+        serde(deserialize_with = "crate::duration_text::read")
+    )]
     pub(super) timeout: Duration,
     pub(super) max_connections: usize,
     pub(super) max_item_size: usize,

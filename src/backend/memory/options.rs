@@ -12,6 +12,8 @@ const CAPACITY: usize = 1_000_000;
 /// let backend = Memory::with_options(options);
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize))]
+#[cfg_attr(feature = "config", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct MemoryOptions {
     pub(super) capacity: usize,

@@ -15,14 +15,22 @@ use redis::{Client, ConnectionInfo, RedisResult};
 /// let options = RedisOptions::new().prefix("shop:").timeout(Duration::from_secs(2));
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize))]
+#[cfg_attr(feature = "config", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct RedisOptions {
     pub(super) prefix: String,
+    #[cfg_attr(
+        feature = "config",
+        serde(deserialize_with = "crate::duration_text::read")
+    )]
     pub(super) timeout: Duration,
     pub(super) connections: usize,
+    #[cfg_attr(feature = "config", serde(rename = "wait_for_replicas"))]
     pub(super) replicas: usize,
     pub(super) require_durability: bool,
     #[cfg(feature = "tls")]
+    #[cfg_attr(feature = "config", serde(skip))]
     certificates: Certificates,
 }
 

@@ -42,15 +42,16 @@
 //! | `refused` | `Refused` | no | a cookie opened no session, with the [`Refusal`] as the reason |
 //! | `stale_key` | `StaleKey` | no | an older key opened a cookie |
 //! | `load_failed` | `LoadFailed` | no | a session could not be loaded: the server did not answer |
-//! | `revoked` | `Revoked` | no | all sessions of an owner were ended |
+//! | `replaced` | `Replaced` | no | a session ended because a login, or a new session after a logout, took its place; the outcome of the new session follows |
+//! | `revoked` | `Revoked` | no | all sessions of an owner were ended, or all others |
 //!
 //! Names and labels of metrics are stable.
 //!
 //! # Rules
 //!
 //! An event holds no value, no key, no ID and no cookie. [`Event::session_id`] returns the public ID,
-//! which opens nothing. An observer runs in the task of the request, so it must be quick and never
-//! wait. If it panics, the panic is caught and dropped. Without an observer, nothing is computed.
+//! which opens nothing. An observer runs in the task of the request, or in the one that saves its session,
+//! within the request's `tracing` span. It must be quick and never wait. If it panics, the panic is caught and dropped. Without an observer, nothing is computed.
 //!
 //! | file | contents |
 //! |---|---|
@@ -77,7 +78,7 @@ pub use tracing_events::TracingEvents;
 ///
 /// The [module](self) has an example, and the rules for observers.
 pub trait Observer: Send + Sync + 'static {
-    /// Is called for each event, in the task of the request.
+    /// Is called for each event.
     fn observe(&self, event: &Event<'_>);
 }
 
@@ -116,6 +117,7 @@ pub enum EventKind {
     Refused(Refusal),
     StaleKey,
     LoadFailed,
+    Replaced,
     Revoked,
 }
 
@@ -140,6 +142,7 @@ impl EventKind {
             EventKind::Refused(_) => "refused",
             EventKind::StaleKey => "stale_key",
             EventKind::LoadFailed => "load_failed",
+            EventKind::Replaced => "replaced",
             EventKind::Revoked => "revoked",
         }
     }
@@ -152,6 +155,7 @@ impl EventKind {
             EventKind::Refused(_)
                 | EventKind::StaleKey
                 | EventKind::LoadFailed
+                | EventKind::Replaced
                 | EventKind::Revoked
         )
     }
@@ -214,8 +218,8 @@ impl Event<'_> {
         (self.session_id)()
     }
 
-    /// Returns the user who is logged in to the session, if one is. Whether it may be logged is up
-    /// to you: the adapters never log it.
+    /// Returns the user who is logged in to the session, if one is. Decide whether to log
+    /// it: the adapters never do.
     #[must_use]
     pub fn owner(&self) -> Option<&str> {
         Some(self.owner?.as_str())

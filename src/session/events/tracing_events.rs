@@ -19,7 +19,7 @@ use super::{Event, Observer};
 ///
 /// [Failures](super::EventKind::is_failure) are warnings, `touched` and `saved` are debug events, and
 /// all others are info events. The fingerprint is an HMAC of the public ID under your salt: it lets an
-/// operator follow a session through the log, and who reads the log cannot look the session up.
+/// operator follow a session through the log, and a reader of the log cannot look the session up.
 ///
 /// ```
 /// use silverback::backend::Memory;

@@ -65,6 +65,7 @@ use tokio_util::task::TaskTracker;
 use crate::backend::{Key, OwnerName};
 
 use super::login::owner_name;
+use super::observed;
 use super::server_store::KeyState;
 use super::session_data::SessionData;
 use super::setup::Setup;
@@ -265,7 +266,7 @@ impl Migrating {
     /// Returns the errors of [`ServerStore::end_all`]. If one of the stores does not answer, call it
     /// again.
     pub async fn end_all(&self, owner: &str) -> Result<(), Error> {
-        Storage::end_all(self, &owner_name(owner)?).await
+        observed::end_all(self, &owner_name(owner)?).await
     }
 
     /// Waits until no save is in flight, as [`ServerStore::drain`] does.
@@ -310,14 +311,14 @@ impl Parts {
     /// session moves with a login that began in its new store before the old row was read.
     async fn revoke(&self, owner: &OwnerName) -> Result<(), Error> {
         self.revoke_old(owner).await?;
-        self.new.end_all(owner.as_str()).await?;
+        Storage::end_all(&self.new, owner).await?;
         self.revoke_old(owner).await
     }
 
     async fn revoke_old(&self, owner: &OwnerName) -> Result<(), Error> {
         match (self.old_rows(), self.old_cookies()) {
-            (Some(old), _) => old.end_all(owner.as_str()).await,
-            (_, Some(old)) if old.is_revocable() => old.end_all(owner.as_str()).await,
+            (Some(old), _) => Storage::end_all(old, owner).await,
+            (_, Some(old)) if old.is_revocable() => Storage::end_all(old, owner).await,
             _ => Ok(()),
         }
     }
@@ -336,7 +337,7 @@ impl Parts {
                 let key = old.key_after_move(&row_ref.key)?;
                 self.new.end_all_but(owner, &key).await
             }
-            (true, ..) => self.new.end_all(owner.as_str()).await,
+            (true, ..) => Storage::end_all(&self.new, owner).await,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::codec::UnixTime;
 
 use super::super::expiry::expiry_of;
 use super::super::login::{Begun, Login, Order};
+use super::super::observed;
 use super::super::rows::{LiveRow, RowState};
 use super::super::session_data::SessionData;
 use super::super::store::{IdChange, SaveRequest};
@@ -153,8 +154,10 @@ impl SharedStore {
             let standing = self.standing(&row);
             if standing.is_some_and(|of| ended.contains(&of.number)) {
                 // An end that fails must not spare the sessions after it.
-                let ended = self.end_login(row.row_ref.seen()).await.map(drop);
-                failed = failed.and(ended);
+                let ended = self.end_login(row.row_ref.seen()).await;
+                let id = || self.rows.format.public_id(&row.row_ref.key).into();
+                observed::report_end_in(&self.setup, &id, Some(owner), &ended);
+                failed = failed.and(ended.map(drop));
             }
         }
         failed

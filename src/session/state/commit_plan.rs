@@ -20,6 +20,14 @@ pub(in super::super) struct CommitPlan {
 }
 
 impl CommitPlan {
+    fn new(revoke: Vec<OwnerName>, task: CommitTask) -> Self {
+        CommitPlan {
+            revoke,
+            task,
+            ends_cookie: false,
+        }
+    }
+
     pub(in super::super) fn is_nothing(&self) -> bool {
         self.revoke.is_empty() && matches!(self.task, CommitTask::Nothing)
     }
@@ -73,6 +81,7 @@ impl State {
                 .clone()
                 .map_or(CommitTask::Nothing, CommitTask::End),
             ends_cookie: self.row_ref.is_none()
+                && self.has_opened()
                 && !self.has_ended
                 && !was_removed
                 && matches!(self.response_cookie, ResponseCookie::Removed),
@@ -85,11 +94,7 @@ impl State {
         match self.id_change {
             IdChange::Replaced { .. } => Ok(self.plan_end()),
             _ if self.has_changes() => Err(self.moved_or_ambiguous()),
-            _ => Ok(CommitPlan {
-                revoke: Vec::new(),
-                task: CommitTask::Nothing,
-                ends_cookie: false,
-            }),
+            _ => Ok(CommitPlan::new(Vec::new(), CommitTask::Nothing)),
         }
     }
 
@@ -114,12 +119,7 @@ impl State {
         let is_elsewhere = self.is_renewed_elsewhere();
         let pays = metadata.owes_cookie && !is_elsewhere;
         if is_touch && !touches && !pays {
-            let task = CommitTask::Nothing;
-            return CommitPlan {
-                revoke,
-                task,
-                ends_cookie: false,
-            };
+            return CommitPlan::new(revoke, CommitTask::Nothing);
         }
         let mut data = self.data.clone();
         let owed_cookie = data.metadata.owes_cookie;
@@ -140,6 +140,7 @@ impl State {
             data,
             sealed_at,
             is_first: self.sealed_at.is_none(),
+            replaces: self.sealed_at.is_none() && self.has_opened(),
             revokes_others,
             lasts_longer: self.lasts_longer,
             is_touch,
@@ -154,11 +155,7 @@ impl State {
             incarnation: self.incarnation,
             log_end: self.log_end(),
         };
-        CommitPlan {
-            revoke,
-            task: CommitTask::Save(Box::new(snapshot)),
-            ends_cookie: false,
-        }
+        CommitPlan::new(revoke, CommitTask::Save(Box::new(snapshot)))
     }
 
     /// Notes that the session was saved, unless this handle is another session by now.

@@ -38,8 +38,11 @@ impl Access {
 macro_rules! access_setters {
     () => {
         /// Sets the users of the application, so that guards and handlers get the
-        /// [user](crate::web::guard::CurrentUser) of a session, and sessions end when the user's
-        /// credentials change. The page of [`guard`](crate::web::guard) has an example.
+        /// [user](crate::web::guard::CurrentUser) of a session. After the user's credentials have
+        /// changed, a session ends at its next request that a guard or `CurrentUser` checks. The
+        /// page of [`guard`](crate::web::guard) has an example.
+        ///
+        /// An inner layer without users has those of the layer around it.
         #[must_use]
         pub fn users(mut self, users: impl crate::web::guard::Users) -> Self {
             self.access.users = Some(std::sync::Arc::new(users));
@@ -47,11 +50,12 @@ macro_rules! access_setters {
         }
 
         /// Sets the address of the login page, to which
-        /// [guards](crate::web::guard::require_login) lead browsers. It consists of visible ASCII
-        /// characters. Without it, the response is a 401.
+        /// [guards](crate::web::guard::require_login) lead browsers: a path such as `/login`, or
+        /// a whole address, in visible ASCII characters. Any other page is logged as an error and
+        /// not used. Without a page, the response is a 401.
         #[must_use]
         pub fn login_page(mut self, page: impl Into<String>) -> Self {
-            self.access.login_page = Some(page.into().into());
+            self.access.login_page = crate::web::guard::address(page.into());
             self
         }
 
@@ -59,7 +63,7 @@ macro_rules! access_setters {
         /// [`require_fresh`](crate::web::guard::require_fresh). Default: the login page.
         #[must_use]
         pub fn confirm_page(mut self, page: impl Into<String>) -> Self {
-            self.access.confirm_page = Some(page.into().into());
+            self.access.confirm_page = crate::web::guard::address(page.into());
             self
         }
     };
@@ -81,10 +85,20 @@ struct Loaded {
 }
 
 impl RequestAccess {
-    pub(in super::super) fn new(access: Access) -> Self {
+    /// Returns the settings of a layer, and of the layer around it for what this one does not set.
+    pub(in super::super) fn within(outer: Option<&Self>, access: Access) -> Self {
+        let outer = outer.cloned().unwrap_or_default();
         RequestAccess {
-            access,
-            loaded: Arc::default(),
+            // Other users need another load.
+            loaded: match access.users {
+                Some(_) => Arc::default(),
+                None => outer.loaded,
+            },
+            access: Access {
+                users: access.users.or(outer.access.users),
+                login_page: access.login_page.or(outer.access.login_page),
+                confirm_page: access.confirm_page.or(outer.access.confirm_page),
+            },
         }
     }
 

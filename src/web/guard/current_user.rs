@@ -8,7 +8,9 @@ use std::sync::Arc;
 /// Extracts the user who is logged in. The session layer's [`Users`](super::Users) load it, once in
 /// a request. Without a login, the handler does not run: the answer is [`Denied`](super::Denied).
 ///
-/// `Option<CurrentUser<U>>` is `None` without a login, in axum and in actix-web.
+/// `Option<CurrentUser<U>>` is `None` without a login, in axum and in actix-web. It uses the session
+/// of the first store of the innermost session layer. In actix-web it is also `None` if there is no
+/// session middleware around the handler.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {

@@ -1,8 +1,11 @@
-//! [`Denied`]: the answer to a request that needs a login and has none.
+//! [`Denied`]: the answer to a request that lacks the required login.
 
 use std::fmt;
+use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::session::Error;
 
 use super::next_page::NextPage;
 
@@ -30,8 +33,8 @@ pub(super) struct RequestLine<'r> {
     pub(super) target: &'r str,
 }
 
-/// The answer to a request that needs a login, or a newer one, and has none: a redirect to the login
-/// page, or the status 401 or 403. The [module](super#answers-to-a-request-without-a-login) has the
+/// The answer to a request that lacks the required login: a redirect to the login page, or the
+/// status 401 or 403. The [module](super#answers-to-a-request-without-a-login) has the
 /// table.
 ///
 /// It is the rejection of [`CurrentUser`](super::CurrentUser).
@@ -45,8 +48,8 @@ pub struct Denied {
 impl Denied {
     /// Returns the answer that leads to `page`, if the client can show a page.
     pub(super) fn new(reason: Reason, page: Option<&str>, request: &RequestLine<'_>) -> Self {
-        let is_address = |page: &&str| page.bytes().all(|byte| byte.is_ascii_graphic());
-        let page = page.filter(is_address).filter(|_| request.accepts_html);
+        let page = page.filter(|_| request.accepts_html);
+        let page = page.filter(|page| !is_page_itself(page, request.target));
         Denied {
             reason,
             location: page.map(|page| location(page, request)),
@@ -99,6 +102,34 @@ impl fmt::Display for Denied {
 }
 
 impl std::error::Error for Denied {}
+
+/// Returns a page as the target of a redirect, or `None` if it cannot be one.
+pub(in super::super) fn address(page: String) -> Option<Arc<str>> {
+    let is_address = page.starts_with('/') || page.contains("://");
+    if is_address && page.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Some(page.into());
+    }
+    let error = Error::usage(format!(
+        "{page:?} is not used as the page of a guard: write a path that begins with a slash, or a \
+         whole address, in visible ASCII characters"
+    ));
+    error.log();
+    None
+}
+
+/// Returns whether a request is for the page itself. A redirect would lead to the page again and
+/// again.
+fn is_page_itself(page: &str, target: &str) -> bool {
+    let path = |address: &str| address.split(['?', '#']).next() == target.split('?').next();
+    if !path(page) {
+        return false;
+    }
+    let error = Error::usage(format!(
+        "the page {page:?} of a guard is behind a guard itself: add its route after the guard"
+    ));
+    error.log();
+    true
+}
 
 /// Returns the address of a page. If the browser can repeat the request, the address has its path,
 /// under `next`.
@@ -192,6 +223,40 @@ mod tests {
     }
 
     #[test]
+    fn only_an_address_is_a_page() {
+        for page in ["/login", "/login?lang=de#form", "https://sso.example/"] {
+            assert_eq!(address(page.to_owned()).as_deref(), Some(page));
+        }
+        for page in [
+            "",
+            "login",
+            "/login ",
+            "/\u{fc}ber",
+            "/a\r\nb: c",
+            "javascript:alert(1)",
+        ] {
+            assert_eq!(address(page.to_owned()), None, "{page}");
+        }
+    }
+
+    #[test]
+    fn a_guarded_login_page_leads_nowhere() {
+        for (page, target) in [
+            ("/login", "/login"),
+            ("/login?a#b", "/login?next=%2Flogin"),
+            ("/login", "/login?"),
+        ] {
+            let request = RequestLine {
+                is_safe: true,
+                accepts_html: true,
+                target,
+            };
+            let denied = Denied::new(Reason::NoLogin, Some(page), &request);
+            assert_eq!(denied.status(), 401, "{page} {target}");
+        }
+    }
+
+    #[test]
     fn a_program_gets_a_status() {
         let request = RequestLine {
             is_safe: true,
@@ -202,11 +267,7 @@ mod tests {
             accepts_html: true,
             ..request
         };
-        let pages = [
-            (Some("/login"), &request),
-            (None, &html),
-            (Some("/a\r\nb: c"), &html),
-        ];
+        let pages = [(Some("/login"), &request), (None, &html)];
         for (page, request) in pages {
             for (reason, status) in [(Reason::NoLogin, 401), (Reason::NotFresh, 403)] {
                 let denied = Denied::new(reason, page, request);

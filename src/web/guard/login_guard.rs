@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::session::{Error, Sessions};
 
 use super::access::RequestAccess;
-use super::denied::{Denied, RequestLine};
+use super::denied::{Denied, RequestLine, address};
 
 /// Returns a guard that lets only logged-in users reach its routes.
 ///
@@ -35,7 +35,11 @@ pub fn require_login() -> LoginGuard {
 
 /// Returns a guard that lets only users reach its routes who logged in at most `age` ago. Use it for
 /// a new password or an export of all data. Others are led to the layer's confirm page, where they
-/// give their password once more.
+/// give their password once more. The handler of that page checks it, and then calls
+/// [`login_keeping_values`](crate::session::Session::login_keeping_values), and
+/// [`remember`](crate::session::Session::remember) and
+/// [`bind_credentials`](crate::session::Session::bind_credentials) as at a login: a login removes
+/// both.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
@@ -64,8 +68,9 @@ pub fn require_fresh(age: Duration) -> LoginGuard {
 /// only with a login. Made by [`require_login`] and [`require_fresh`]. The
 /// [module](super#answers-to-a-request-without-a-login) lists its answers.
 ///
-/// If the session layer has [`Users`](super::Users), the user must exist, too, and the credentials
-/// must be those of the login.
+/// It checks the session of the first store of the innermost session layer around it. If that layer
+/// has [`Users`](super::Users), the user must exist, too, and the credentials must be those of the
+/// login.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct LoginGuard {
@@ -78,7 +83,7 @@ impl LoginGuard {
     /// pages.
     pub fn page(self, page: impl Into<String>) -> Self {
         LoginGuard {
-            page: Some(page.into().into()),
+            page: address(page.into()),
             ..self
         }
     }

@@ -3,7 +3,8 @@
 //! - Let only logged-in users reach a route: [`require_login`].
 //! - Ask for the password once more before a dangerous step: [`require_fresh`].
 //! - Get the user of the request in a handler: [`CurrentUser`].
-//! - Log users out on all devices after their password has changed: [`Users::credentials`].
+//! - End the other sessions of a user at their next request, after the password has changed:
+//!   [`Users::credentials`].
 //! - Lead the user back to the page after the login: [`NextPage`].
 //!
 //! # A page for users
@@ -89,6 +90,7 @@
 //! | any other | 401 |
 //! | the login is too old for [`require_fresh`] | the same with the confirm page, and 403 instead of 401 |
 //! | the server behind the sessions, or [`Users`], does not answer | 503 |
+//! | the login page itself has a guard | 401, and an error in the log |
 //! | there is no session layer around the guard | 500 |
 //!
 //! A request accepts HTML if its Accept names `text/html`, as the requests of browsers for pages do.
@@ -99,6 +101,10 @@
 //! The session layer goes around the guard: in axum, call `.layer(SessionLayer::new(..))` after the
 //! guards; in actix-web, `.wrap(SessionMiddleware::new(..))` on the `App`. A guard without a session
 //! layer around it lets no request through.
+//!
+//! A guard and [`CurrentUser`] use the session of the first store of the innermost session layer
+//! around them. If a guard is outside of a nested session layer, its session is that of the outer
+//! layer, and the handler's may be another one: give the guard the same place as the handler.
 //!
 //! # Source files
 //!
@@ -126,6 +132,9 @@ mod in_tower;
 mod login_guard;
 mod next_page;
 mod users;
+
+#[cfg(any(feature = "tower", feature = "actix"))]
+pub(super) use denied::address;
 
 pub use current_user::CurrentUser;
 pub use denied::Denied;

@@ -78,25 +78,28 @@ impl<'de> Deserialize<'de> for NextPage {
 /// Returns whether a browser that gets `path` as a Location stays on the site, also if a program on
 /// the way decodes it once more, or removes its empty segments and dots.
 fn is_own(path: &str) -> bool {
-    let decoded = percent_decode_str(path).decode_utf8_lossy();
+    // Only the text before the query and the fragment is a path, however it is decoded.
+    let segments = path.split(['?', '#']).next().unwrap_or_default();
+    let decoded = percent_decode_str(segments).decode_utf8_lossy();
     path.len() <= LONGEST
-        && path.bytes().all(|byte| byte.is_ascii_graphic())
-        && is_absolute_path(path)
+        && path
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+        && is_absolute_path(segments)
         && is_absolute_path(&decoded)
 }
 
 /// Returns whether `path` begins with one slash and the name of a first segment, so that it does not
-/// name a host (RFC 3986 section 3.3, `path-absolute`). Browsers take a backslash for a slash, and
-/// remove tabs and line ends.
+/// name a host (RFC 3986 section 3.3, `path-absolute`), and has no segment of dots. Browsers take a
+/// backslash for a slash, and remove tabs and line ends.
 fn is_absolute_path(path: &str) -> bool {
-    let Some(rest) = path.strip_prefix('/') else {
+    let Some(segments) = path.strip_prefix('/') else {
         return false;
     };
-    let segments = rest.split(['?', '#']).next().unwrap_or_default();
     let has_dots = segments
         .split('/')
         .any(|segment| matches!(segment, "." | ".."));
-    let is_named = segments.is_empty() || !segments.starts_with('/');
+    let is_named = !segments.starts_with('/');
     is_named && !has_dots && !path.contains(['\\', '\t', '\r', '\n', '\0'])
 }
 
@@ -116,6 +119,8 @@ mod tests {
             "/?q=a",
             "/#part",
             "/.well-known/x",
+            "/a?q=%2e%2e/%2F/..//b",
+            "/a%3Fb",
         ] {
             let next = NextPage::new(path);
             assert_eq!(next.as_ref().map(NextPage::as_str), Some(path));
@@ -156,6 +161,10 @@ mod tests {
             "/..//evil.example",
             "/%2e%2e//evil.example",
             "/a/..//evil.example",
+            "/a%3F/%2e%2e//evil.example",
+            "/a%23/%2e%2e//evil.example",
+            "/a%3f/..//evil.example",
+            "/%3F/%2e%2e//evil.example",
             "/a/%2e%2e/%2e/b",
             "/a\\b",
             "/ä",

@@ -39,7 +39,8 @@ pub trait Users: Send + Sync + 'static {
     /// Returns what changes with the user's credentials, such as the hash of the password. If the
     /// session's login was not [bound](Session::bind_credentials) to it, the session ends.
     ///
-    /// The default, `None`, ends no session.
+    /// The default, `None`, ends no session. If a running service begins to return a value, the
+    /// sessions that were not bound end once.
     #[doc(alias = "session_auth_hash")]
     fn credentials(user: &Self::User) -> Option<&[u8]> {
         let _ = user;

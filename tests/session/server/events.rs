@@ -91,7 +91,7 @@ fn fits(kind: EventKind, result: &Result<(), Error>) -> bool {
     }
 }
 
-/// Every change, beside every concurrent request, with every fault at every call.
+/// Every change, after every concurrent request, with every fault at every call.
 #[test]
 fn each_save_has_exactly_one_outcome() {
     let mut seen = std::collections::BTreeMap::new();
@@ -106,7 +106,7 @@ fn each_save_has_exactly_one_outcome() {
                 ] {
                     let calls = if fault.is_some() { 6 } else { 1 };
                     for call in 0..calls {
-                        let story = format!("{change_name} beside {concurrent_name}, call {call}");
+                        let story = format!("{change_name} after {concurrent_name}, call {call}");
                         let recorder = Recorder::default();
                         let server = Server::new();
                         let options = ServerOptions::new().observer(recorder.clone());
@@ -183,15 +183,23 @@ fn a_life_of_a_session_in_a_server_gives_its_events_in_order() {
         let server = Server::new();
         let store = server.store_with(ServerOptions::new().observer(recorder.clone()));
         let mut jar = Jar::new();
-        let steps: [(&str, Change); 9] = [
+        let steps: [(&str, Change); 11] = [
             ("", |_| Ok(())),
             ("created", |session| session.insert("n", 1)),
             ("", |_| Ok(())),
             ("saved", |session| session.insert("n", 2)),
-            ("logged_in", |session| session.login("ape")),
+            ("replaced logged_in", |session| session.login("ape")),
             ("renewed", |session| session.renew()),
-            ("saved", |session| session.end_others()),
-            ("ended", |session| session.logout()),
+            ("revoked saved", |session| session.end_others()),
+            ("replaced created", |session| {
+                session.logout()?;
+                session.add_flash("bye")
+            }),
+            ("replaced logged_in", |session| session.login("ape")),
+            ("revoked ended", |session| {
+                session.end_others()?;
+                session.logout()
+            }),
             ("created", |session| session.add_flash("a")),
         ];
         for (place, (expected, change)) in steps.into_iter().enumerate() {
@@ -247,7 +255,7 @@ fn a_life_of_a_session_in_a_cookie_gives_its_events_in_order() {
         let steps: [(&str, Change); 6] = [
             ("created", |session| session.insert("n", 1)),
             ("saved", |session| session.insert("n", 2)),
-            ("logged_in", |session| session.login("ape")),
+            ("replaced logged_in", |session| session.login("ape")),
             ("saved", |session| session.remember(true)),
             ("ended", |session| session.logout()),
             ("logged_in", |session| session.login("ape")),
@@ -269,8 +277,9 @@ fn a_life_of_a_session_in_a_cookie_gives_its_events_in_order() {
         let idle = events_of(&recorder, &mut jar, second.clone(), |_| {}).await;
         assert_eq!(idle, "refused");
         jar.set("__Host-id", "nonsense");
-        let refused = events_of(&recorder, &mut jar, second.clone(), |_| {}).await;
-        assert_eq!(refused, "refused");
+        let logout = |session: &Session| session.logout().unwrap();
+        let refused = events_of(&recorder, &mut jar, second.clone(), logout).await;
+        assert_eq!(refused, "refused", "there is no session to end");
         let mut jar = Jar::with(second.clone(), |session| session.login("ape"))
             .await
             .unwrap();
@@ -284,6 +293,58 @@ fn a_life_of_a_session_in_a_cookie_gives_its_events_in_order() {
             .store(true, std::sync::atomic::Ordering::SeqCst);
         let failed = events_of(&recorder, &mut jar, second, |_| {}).await;
         assert_eq!(failed, "load_failed");
+    });
+}
+
+/// A failed save is reported once, also if the request tries again.
+#[test]
+fn a_failure_is_reported_once() {
+    RUNTIME.block_on(async {
+        let recorder = Recorder::default();
+        let store = Server::new().store_with(ServerOptions::new().observer(recorder.clone()));
+        let mut jar = jar_with(&store, |session| session.login("ape")).await;
+        let request = Request::of(&jar, &store).await;
+        super::visit(&mut jar, &store, |session| session.logout().unwrap()).await;
+        recorder.take();
+        request.session.insert("late", 1).unwrap();
+        assert!(request.session.save().await.unwrap_err().is_gone());
+        request.finish().await.unwrap();
+        assert_eq!(recorder.names(), "gone");
+    });
+}
+
+#[test]
+fn an_end_that_fails_is_no_end() {
+    RUNTIME.block_on(async {
+        let recorder = Recorder::default();
+        let store = CookieStore::new(codecs([KeyPair::generate().unwrap()])).unwrap();
+        let store = store.observer(recorder.clone());
+        let mut jar = Jar::with(store.clone(), |session| session.login("ape"))
+            .await
+            .unwrap();
+        let change = |session: &Session| {
+            session.end_others().unwrap(); // which this store cannot do
+            session.logout().unwrap();
+        };
+        assert_eq!(
+            events_of(&recorder, &mut jar, store, change).await,
+            "failed"
+        );
+    });
+}
+
+#[test]
+fn a_login_beyond_the_limit_ends_the_oldest() {
+    RUNTIME.block_on(async {
+        let recorder = Recorder::default();
+        let options = ServerOptions::new()
+            .observer(recorder.clone())
+            .max_sessions(1);
+        let store = Server::new().store_with(options);
+        jar_with(&store, |session| session.login("ape")).await;
+        assert_eq!(recorder.names(), "logged_in");
+        jar_with(&store, |session| session.login("ape")).await;
+        assert_eq!(recorder.names(), "ended logged_in");
     });
 }
 

@@ -14,8 +14,14 @@ use crate::backend::timeout::check_timeout;
 /// let options = MysqlOptions::new().timeout(Duration::from_secs(2)).max_connections(20);
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize))]
+#[cfg_attr(feature = "config", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct MysqlOptions {
+    #[cfg_attr(
+        feature = "config",
+        serde(deserialize_with = "crate::duration_text::read")
+    )]
     pub(super) timeout: Duration,
     pub(super) max_connections: usize,
     pub(super) create_if_missing: bool,

@@ -14,12 +14,28 @@ use crate::backend::timeout::check_timeout;
 /// let options = PostgresOptions::new().timeout(Duration::from_secs(2)).unprepared();
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize))]
+#[cfg_attr(feature = "config", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct PostgresOptions {
+    #[cfg_attr(
+        feature = "config",
+        serde(deserialize_with = "crate::duration_text::read")
+    )]
     pub(super) timeout: Duration,
+    #[cfg_attr(
+        feature = "config",
+        serde(rename = "unprepared", deserialize_with = "not")
+    )]
     pub(super) prepares: bool,
     pub(super) max_connections: usize,
     pub(super) create_if_missing: bool,
+}
+
+/// Reads whether statements are *not* prepared, as the method of that name says.
+#[cfg(feature = "config")]
+fn not<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(!<bool as serde::Deserialize>::deserialize(deserializer)?)
 }
 
 impl Default for PostgresOptions {

@@ -18,8 +18,14 @@ const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 /// let options = SqliteOptions::new().timeout(Duration::from_secs(2)).create_if_missing(false);
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize))]
+#[cfg_attr(feature = "config", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct SqliteOptions {
+    #[cfg_attr(
+        feature = "config",
+        serde(deserialize_with = "crate::duration_text::read")
+    )]
     pub(super) timeout: Duration,
     pub(super) create_if_missing: bool,
 }
