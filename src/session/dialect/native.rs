@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{Key, Layout};
-use crate::codec::{self, Codec, UnixTime, derive_chain};
+use crate::codec::{self, Codec, DerivedCodec, UnixTime};
 
 use super::super::data_model::DataModel;
 use super::super::id::{ID_LENGTH, Id};
@@ -151,8 +151,8 @@ impl NativeDialect {
             Some(rows) => Ok(rows.clone()),
             None => {
                 let purpose = format!("session rows 1\0{store_name}\0{cookie_name}");
-                let derived = derive_chain(&*self.cookies, &purpose).map_err(Error::of_codec)?;
-                let derived = derived.ok_or_else(|| {
+                let derived = DerivedCodec::new(self.cookies.clone(), purpose);
+                let derived = derived.map_err(Error::of_codec)?.ok_or_else(|| {
                     Error::usage(
                         "the codec does not show its keys, so none can be derived for the rows: \
                          set NativeDialect::row_codec",
