@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use clap::Args;
 use silverback::codec::{KeyPair, KeyPairs};
+use zeroize::Zeroizing;
 
 use super::failure::Failure;
 
@@ -30,16 +31,22 @@ Example:
 impl Keygen {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let pairs = KeyPairs::generate(self.pairs.into())?;
-        let specs: Vec<String> = pairs.iter().map(|pair| self.spec(pair)).collect();
+        let specs = pairs.iter().map(|pair| match self.sign_only {
+            true => spec_of(&KeyPair::sign_only(pair.hash().clone())),
+            false => spec_of(pair),
+        });
+        let specs: Vec<String> = specs.map(|spec| spec.to_string()).collect();
         writeln!(io::stdout(), "{}", specs.join(","))?;
         Ok(())
     }
+}
 
-    fn spec(&self, pair: &KeyPair) -> String {
-        let hash = base16ct::lower::encode_string(pair.hash().expose());
-        match pair.block().filter(|_| !self.sign_only) {
-            Some(block) => format!("{hash}:{}", base16ct::lower::encode_string(block.expose())),
-            None => hash,
-        }
+/// Returns the text of a pair, in hex.
+pub(super) fn spec_of(pair: &KeyPair) -> Zeroizing<String> {
+    let hex = |key: &[u8]| Zeroizing::new(base16ct::lower::encode_string(key));
+    let hash = hex(pair.hash().expose());
+    match pair.block() {
+        Some(block) => Zeroizing::new([&hash, ":", &hex(block.expose())].concat()),
+        None => hash,
     }
 }

@@ -141,6 +141,9 @@ impl Codec for DerivedCodec {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use super::super::{KeyRing, KeyRingOptions, KeySource};
     use super::*;
 
     fn chain(keys: &[u8]) -> Codecs {
@@ -214,6 +217,44 @@ mod tests {
             .encode_at("sid", &long, UnixTime::from_secs(0))
             .unwrap();
         assert_eq!(codec.decode::<String>("sid", &sealed).unwrap(), long);
+    }
+
+    #[test]
+    fn the_keys_follow_a_ring_and_are_derived_once_for_each_reload() {
+        let keys = Arc::new(Mutex::new(vec![1_u8]));
+        let of_source = keys.clone();
+        let source = KeySource::function(move || {
+            let pair = |key: &u8| [32, 16].map(|length| format!("{key:02x}").repeat(length));
+            let pairs = of_source.lock().unwrap();
+            let pairs: Vec<String> = pairs.iter().map(|key| pair(key).join(":")).collect();
+            pairs.join(",").parse()
+        });
+        let ring = KeyRing::with_options(source, KeyRingOptions::new()).unwrap();
+        let codec = derive_from(ring.clone(), "a").unwrap();
+        let of_old = codec.encode("sid", "text").unwrap();
+        let reload = |now: &[u8]| {
+            *keys.lock().unwrap() = now.to_vec();
+            ring.reload().unwrap();
+            let [first, again] = [(); 2].map(|()| codec.secure_cookies());
+            assert_eq!(first.len(), now.len());
+            let mut both = first.iter().zip(&again);
+            assert!(
+                both.all(|(first, again)| first.is_clone_of(again)),
+                "derived once"
+            );
+        };
+        reload(&[1]);
+        reload(&[2, 1]);
+        assert!(codec.open("sid", &of_old).unwrap().is_stale());
+        let of_new = codec.encode("sid", "text").unwrap();
+        let only_new = derived(&[2], "a");
+        assert!(
+            only_new.open("sid", &of_new).is_ok(),
+            "sealed by the new key at once"
+        );
+        reload(&[2]);
+        assert!(codec.open("sid", &of_old).unwrap_err().is_not_valid());
+        assert!(codec.open("sid", &of_new).is_ok());
     }
 
     #[test]

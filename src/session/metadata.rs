@@ -61,6 +61,9 @@ pub(super) struct Metadata {
     /// True if the row is a copy of a row in another store. While that row is live, this one opens
     /// nothing. Each save of the session clears the flag.
     pub(super) is_copy: bool,
+    /// True if an older key has sealed the row. The next use is then noted in the row itself, which
+    /// the newest key seals. It is not stored.
+    pub(super) is_stale: bool,
     pub(super) login: Option<Login>,
 }
 
@@ -75,6 +78,7 @@ impl Metadata {
             remembered: false,
             owes_cookie: false,
             is_copy: false,
+            is_stale: false,
             login: None,
         }
     }
@@ -296,6 +300,7 @@ impl Metadata {
             remembered,
             owes_cookie,
             is_copy,
+            is_stale: false,
             login,
         })
     }
@@ -389,6 +394,7 @@ mod tests {
                         remembered,
                         owes_cookie,
                         is_copy,
+                        is_stale: false,
                         login: login.clone(),
                     };
                     assert_eq!(Metadata::parse(&metadata.to_text()), Some(metadata));

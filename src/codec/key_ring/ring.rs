@@ -122,6 +122,7 @@ impl KeyRing {
     /// codec contradict each other.
     pub fn with_options(source: KeySource, options: KeyRingOptions) -> Result<Self, Error> {
         let pairs = source.read(&options, &[], &mut sleep)?;
+        let pairs = pairs.ok_or_else(|| Error::internal("the pause was ended"))?;
         let chain = Codecs::from_pairs_with(pairs.iter().cloned(), &options.codec)?;
         Ok(KeyRing(Arc::new(Shared {
             status: Mutex::new(KeyRingStatus::new(&pairs, UnixTime::now())),
@@ -143,7 +144,8 @@ impl KeyRing {
     /// Returns a usage error if the keys cannot be read or are refused. The chain stays as it is.
     #[doc(alias = "SIGHUP")]
     pub fn reload(&self) -> Result<bool, Error> {
-        self.reload_with(&mut sleep)
+        let reloaded = self.reload_with(&mut sleep)?;
+        Ok(reloaded == Reloaded::Replaced)
     }
 
     /// Starts a thread that reloads the keys after each interval, until the returned value is
@@ -189,13 +191,13 @@ impl KeyRing {
         status.unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn reload_with(&self, pause: &mut Pause<'_>) -> Result<bool, Error> {
-        let replaced = self.replace(pause);
-        match &replaced {
-            Ok(is_changed) => self.accepted(*is_changed),
+    pub(super) fn reload_with(&self, pause: &mut Pause<'_>) -> Result<Reloaded, Error> {
+        let reloaded = self.replace(pause);
+        match &reloaded {
+            Ok(reloaded) => self.accepted(*reloaded),
             Err(error) => self.refused(error),
         }
-        replaced
+        reloaded
     }
 
     /// Reloads the keys. A panic of the application's code is an error, so that the watch goes on.
@@ -207,11 +209,13 @@ impl KeyRing {
         }
     }
 
-    fn replace(&self, pause: &mut Pause<'_>) -> Result<bool, Error> {
+    fn replace(&self, pause: &mut Pause<'_>) -> Result<Reloaded, Error> {
         let mut pairs = self.0.pairs.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = self.0.source.read(&self.0.options, &pairs, pause)?;
+        let Some(new) = self.0.source.read(&self.0.options, &pairs, pause)? else {
+            return Ok(Reloaded::GivenUp);
+        };
         if succession::are_same(&pairs, &new) {
-            return Ok(false);
+            return Ok(Reloaded::Unchanged);
         }
         succession::check(&pairs, &new)?;
         let chain = self.succeeding_chain(&pairs, &new)?;
@@ -221,7 +225,7 @@ impl KeyRing {
         drop(old); // wipes the removed keys outside of the lock
         self.status_of_now().replaced_by(&new, UnixTime::now());
         *pairs = new;
-        Ok(true)
+        Ok(Reloaded::Replaced)
     }
 
     /// Returns the chain of the new pairs. A pair that stays keeps its codec, so that no key is
@@ -241,22 +245,24 @@ impl KeyRing {
         chain.replaced_by(members?)
     }
 
-    fn accepted(&self, is_changed: bool) {
+    fn accepted(&self, reloaded: Reloaded) {
+        if reloaded == Reloaded::GivenUp {
+            return;
+        }
         let mut status = self.status_of_now();
         status.accepted(UnixTime::now());
-        let status = status.clone();
-        if is_changed {
-            self.report(&KeyRingEvent::Replaced(&status));
+        let copy = status.clone();
+        drop(status);
+        if reloaded == Reloaded::Replaced {
+            self.report(&KeyRingEvent::Replaced(&copy));
         }
     }
 
     fn refused(&self, error: &Error) {
         let is_news = self.status_of_now().refused(error, UnixTime::now());
-        #[cfg(feature = "session")]
         if is_news {
-            tracing::error!(%error, "the new keys are refused, and the old ones stay in use");
+            log_refusal(error);
         }
-        let _ = is_news;
         self.report(&KeyRingEvent::Refused(error));
     }
 
@@ -265,6 +271,22 @@ impl KeyRing {
             on_event(event);
         }
     }
+}
+
+/// The result of a reload that did not fail.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reloaded {
+    Replaced,
+    Unchanged,
+    /// The watch was dropped.
+    GivenUp,
+}
+
+/// Logs the first of several equal refusals. The codec alone compiles no `tracing`.
+fn log_refusal(error: &Error) {
+    #[cfg(feature = "session")]
+    tracing::error!(%error, "the new keys are refused; the loaded keys stay in use");
+    let _ = error;
 }
 
 /// Waits, and returns true: the reload goes on.

@@ -89,19 +89,20 @@ impl KeySource {
         KeySource(Kind::Function(Box::new(read)))
     }
 
-    /// Reads the pairs. A file that has the `loaded` pairs is read only once.
+    /// Reads the pairs, or returns `None` if the pause was ended. A file that has the `loaded`
+    /// pairs is read only once.
     pub(super) fn read(
         &self,
         options: &KeyRingOptions,
         loaded: &[KeyPair],
         pause: &mut Pause<'_>,
-    ) -> Result<Vec<KeyPair>, Error> {
-        let pairs = match &self.0 {
-            Kind::Function(read) => read()?,
+    ) -> Result<Option<Vec<KeyPair>>, Error> {
+        let pairs: Option<KeyPairs> = match &self.0 {
+            Kind::Function(read) => Some(read()?),
             Kind::Command(command) => {
                 let text = output_of(command, options.command_timeout)?;
                 check_checksum(&text).map_err(Error::usage)?;
-                text.parse()?
+                Some(text.parse()?)
             }
             Kind::File(path) => {
                 let is_loaded = |text: &str| {
@@ -110,10 +111,11 @@ impl KeySource {
                 };
                 let is_complete = |text: &str| has_checksum(text) || is_loaded(text);
                 let mut read = || -> Result<Zeroizing<String>, Error> { read_key_file(path) };
-                stable_text(&mut read, &is_complete, options.settle_time, pause)?.parse()?
+                let text = stable_text(&mut read, &is_complete, options.settle_time, pause)?;
+                text.map(|text| text.parse()).transpose()?
             }
         };
-        Ok(pairs.into_iter().collect())
+        Ok(pairs.map(|pairs| pairs.into_iter().collect()))
     }
 }
 

@@ -1,12 +1,11 @@
 //! The rules for pairs that replace others.
 
-use super::super::{Error, KeyPair};
+use super::super::{BlockKey, Error, KeyPair};
 
 /// Returns whether the two pairs have the same keys.
 pub(super) fn is_same(one: &KeyPair, other: &KeyPair) -> bool {
-    let block = |pair: &KeyPair| pair.block().map(|block| block.expose().to_vec());
-    let blocks = [one, other].map(|pair| block(pair).map(zeroize::Zeroizing::new));
-    one.hash().expose() == other.hash().expose() && blocks[0] == blocks[1]
+    one.hash().expose() == other.hash().expose()
+        && one.block().map(BlockKey::expose) == other.block().map(BlockKey::expose)
 }
 
 /// Returns whether both are the same pairs, in the same order.

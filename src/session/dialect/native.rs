@@ -253,7 +253,8 @@ impl Native {
                 let (values, metadata) =
                     Values::deserialize(serializer, rest.to_vec(), Metadata::parse)?;
                 // No Go program wrote it, so its metadata has the creation time.
-                let metadata = Metadata::loaded(Some(metadata?), NO_DATE, &self.lifetime);
+                let mut metadata = Metadata::loaded(Some(metadata?), NO_DATE, &self.lifetime);
+                metadata.is_stale = opened.is_stale();
                 let values = values.loaded_as(&self.model);
                 Row::Live(SessionData { values, metadata })
             }

@@ -49,8 +49,9 @@ impl SharedStore {
             return self.save_alone(&save, None, caller).await;
         };
         // If a touch cannot note the use, the save notes it in the row itself. A touch would also
-        // leave the mark of a copy.
-        let is_noted_in_row = save.owed_cookie || save.data.metadata.is_copy;
+        // leave the mark of a copy, and the seal of an older key.
+        let metadata = &save.data.metadata;
+        let is_noted_in_row = save.owed_cookie || metadata.is_copy || metadata.is_stale;
         if save.is_touch && !is_noted_in_row && self.can_touch(&save.data) {
             return self.touch(&save, &row_ref, caller).await;
         }
