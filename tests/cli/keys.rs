@@ -227,8 +227,17 @@ fn a_leaked_pair_is_removed_at_once_and_the_output_says_who_is_logged_out() {
     for number in ["0", "2", "99"] {
         file.step(START, &["retire", "--leaked", number]).fails(2);
     }
-    file.step(START, &["retire", "--leaked", "1", "--max-age", "1h"])
-        .fails(2);
+    file.step(
+        START,
+        &[
+            "retire",
+            "--leaked",
+            "1",
+            "--sealed-until",
+            "2020-01-01T00:00:00Z",
+        ],
+    )
+    .fails(2);
 
     let file = File::with(&format!("{KEYS}\n"));
     file.step(START, &["add"]).ok();

@@ -96,7 +96,7 @@ struct Retire {
     sealed_until: Option<UnixTime>,
 
     /// Remove pair N at once, because it has leaked: its cookies and sessions are refused
-    #[arg(long, value_name = "N", conflicts_with_all = ["sealed_until", "max_age"])]
+    #[arg(long, value_name = "N", conflicts_with = "sealed_until")]
     leaked: Option<usize>,
 }
 
