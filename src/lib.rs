@@ -6,7 +6,7 @@
 //! - Log a user in and out, and show a flash message: the example of `web`.
 //! - Keep sessions in a server, list the sessions of a user, and log out everywhere:
 //!   `session`, with a store of `backend`.
-//! - Rotate keys: [`Codecs`](codec::Codecs).
+//! - Rotate keys: [`Codecs`](codec::Codecs); without a restart: [`KeyRing`](codec::KeyRing).
 //! - Share sessions with a Go program: `compat`, or `session::Dialect`.
 //! - Seal and open a cookie without sessions: [`codec`].
 //! - Read and change a value that Go wrote: [`gob`].

@@ -56,10 +56,15 @@ impl KeyPairs {
     /// if `count` is 0.
     pub fn generate(count: usize) -> Result<Self, Error> {
         let pairs = (0..count).map(|_| KeyPair::generate());
-        KeyPairs::new(pairs.collect::<Result<_, _>>()?)
+        KeyPairs::new(pairs.collect::<Result<Vec<_>, _>>()?)
     }
 
-    fn new(pairs: Vec<KeyPair>) -> Result<Self, Error> {
+    /// Creates a list of pairs, newest first.
+    ///
+    /// # Errors
+    /// Returns a usage error if there is no pair.
+    pub fn new(pairs: impl IntoIterator<Item = KeyPair>) -> Result<Self, Error> {
+        let pairs: Vec<KeyPair> = pairs.into_iter().collect();
         if pairs.is_empty() {
             return Err(Error::usage(
                 "there is no key pair: make one with `silverback keygen`",
@@ -137,7 +142,7 @@ impl KeyPairs {
                 .map_err(|error| Error::usage(format!("key pair {number}: {error}")))
         };
         let pairs = (1..).zip(pairs_of(spec)).map(pair);
-        KeyPairs::new(pairs.collect::<Result<_, _>>()?)
+        KeyPairs::new(pairs.collect::<Result<Vec<_>, _>>()?)
     }
 }
 

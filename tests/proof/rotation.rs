@@ -1,6 +1,6 @@
 //! The keys of eight processes rotate while the processes serve requests, with clocks that differ
 //! by up to 50 seconds: `silverback keys add`, `promote` and `retire`. Sessions are in cookies and in
-//! a backend, and each request of a user goes to another process. No user is logged out, and no
+//! a backend, each request of a user goes to another process, and processes restart. No user is logged out, and no
 //! process loads a part of a file. At the end a pair leaks, and is removed.
 
 use std::collections::HashSet;
@@ -62,6 +62,7 @@ enum Habit {
 
 /// The processes, the users and the key file.
 struct Site {
+    url: String,
     processes: Vec<Process>,
     users: Vec<User>,
     keys: PathBuf,
@@ -96,6 +97,7 @@ pub(crate) fn logs_no_user_out(url: &str, folder: &Path) -> String {
 impl Site {
     fn start(url: &str, folder: &Path) -> Self {
         let mut site = Site {
+            url: url.to_owned(),
             processes: Vec::new(),
             users: Vec::new(),
             keys: folder.join("keys"),
@@ -107,13 +109,7 @@ impl Site {
             versions: HashSet::new(),
         };
         site.step(&["add"]).expect("a new file");
-        let places = SKEWS.into_iter().zip(INTERVALS);
-        site.processes = places
-            .map(|(skew, interval)| Process::start(url, &site.keys, skew, interval))
-            .collect();
-        for process in &mut site.processes {
-            process.answer(); // it has connected
-        }
+        site.processes = (0..SKEWS.len()).map(|at| site.started(at)).collect();
         for in_server in [false, true] {
             for habit in [Habit::Writes, Habit::Reads, Habit::Rare] {
                 site.users.extend((0..4).map(|_| User {
@@ -126,6 +122,17 @@ impl Site {
             }
         }
         site
+    }
+
+    fn started(&self, at: usize) -> Process {
+        Process::start(&self.url, &self.keys, SKEWS[at], INTERVALS[at])
+    }
+
+    /// Starts one process anew: it has never had the older keys of the others.
+    fn restart(&mut self) {
+        let at = self.dice.roll(self.processes.len());
+        let started = self.started(at);
+        std::mem::replace(&mut self.processes[at], started).end();
     }
 
     /// Runs a step of `silverback keys` at the right time. An error is the message.
@@ -166,11 +173,13 @@ impl Site {
             assert!(why.contains("safe to promote from"), "{why}");
             self.tick(60);
         }
+        self.restart();
         self.until_loaded();
         while let Err(why) = self.step(&["retire"]) {
             assert!(why.contains("can be valid until"), "{why}");
             self.tick(60);
         }
+        self.restart();
         self.until_loaded();
         for _ in 0..10 {
             self.tick(60);
@@ -324,11 +333,13 @@ impl Process {
             .stdout(Stdio::piped())
             .spawn()
             .expect("a process");
-        Process {
+        let mut started = Process {
             requests: process.stdin.take().expect("a pipe"),
             answers: BufReader::new(process.stdout.take().expect("a pipe")).lines(),
             process,
-        }
+        };
+        started.answer(); // it has connected
+        started
     }
 
     fn ask(&mut self, request: &Value) {
