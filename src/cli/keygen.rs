@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use silverback::codec::{KeyPair, KeyPairs};
+use silverback::codec::{HashKey, KeyPair};
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
@@ -30,15 +30,20 @@ Example:
 
 impl Keygen {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let pairs = KeyPairs::generate(self.pairs.into())?;
-        let specs = pairs.iter().map(|pair| match self.sign_only {
-            true => spec_of(&KeyPair::sign_only(pair.hash().clone())),
-            false => spec_of(pair),
-        });
-        let specs: Vec<String> = specs.map(|spec| spec.to_string()).collect();
+        let pairs = (0..self.pairs).map(|_| new_pair(self.sign_only));
+        let specs = pairs.map(|pair| Ok(spec_of(&pair?).to_string()));
+        let specs: Vec<String> = specs.collect::<Result<_, Failure>>()?;
         writeln!(io::stdout(), "{}", specs.join(","))?;
         Ok(())
     }
+}
+
+/// Returns a new pair.
+pub(super) fn new_pair(sign_only: bool) -> Result<KeyPair, Failure> {
+    Ok(match sign_only {
+        true => KeyPair::sign_only(HashKey::generate()?),
+        false => KeyPair::generate()?,
+    })
 }
 
 /// Returns the text of a pair, in hex.

@@ -17,9 +17,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use silverback::codec::{HashKey, KeyPair, UnixTime};
+use silverback::codec::UnixTime;
 
 use super::failure::Failure;
+use super::keygen::new_pair;
 use super::settings::Clock;
 use file::KeyFile;
 use replace::Replacement;
@@ -167,14 +168,6 @@ impl KeysCommand {
             }
         }
     }
-}
-
-/// Returns a new pair.
-fn new_pair(sign_only: bool) -> Result<KeyPair, Failure> {
-    Ok(match sign_only {
-        true => KeyPair::sign_only(HashKey::generate()?),
-        false => KeyPair::generate()?,
-    })
 }
 
 impl Add {

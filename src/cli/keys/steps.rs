@@ -6,8 +6,8 @@ use silverback::codec::{KeyPair, UnixTime};
 
 use super::super::dates::format_date;
 use super::super::failure::Failure;
+use super::super::keygen::new_pair;
 use super::file::{Dates, Entry, KeyFile};
-use super::new_pair;
 
 /// The times on which the safety of a step depends.
 pub(super) struct Limits {
