@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use super::super::{
@@ -68,8 +68,9 @@ use super::watch::KeyRingWatch;
 ///
 /// # Cost
 ///
-/// Sealing and opening take a shared lock for the time of one reference count, and allocate no
-/// more than a [`Codecs`] does. Keys are read and checked outside of that lock. Replaced keys are
+/// Sealing and opening hold a shared lock, and allocate no more than a [`Codecs`] does. A reload
+/// holds the lock alone only while it exchanges a pointer: keys are read, checked and wiped outside
+/// of it. Replaced keys are
 /// wiped from memory with the last request that uses them. Keys that a store has derived from
 /// them are wiped when the store reads or writes the next row.
 ///
@@ -173,8 +174,14 @@ impl KeyRing {
     /// Returns the chain of this moment. It is not replaced by later reloads.
     #[must_use]
     pub fn chain(&self) -> Codecs {
-        let chain = self.0.chain.read().unwrap_or_else(PoisonError::into_inner);
-        chain.clone()
+        self.current().clone()
+    }
+
+    /// Locks the chain against replacement. The members of the chain run no code of the application,
+    /// so that no thread takes this lock twice.
+    fn current(&self) -> RwLockReadGuard<'_, Codecs> {
+        let chain = self.0.chain.read();
+        chain.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns how many cookies each older key has opened, as [`Codecs::openings`] does.
@@ -303,7 +310,7 @@ impl Codec for KeyRing {
         now: UnixTime,
         out: &mut String,
     ) -> Result<(), Error> {
-        self.chain().seal_into(name, payload, now, out)
+        self.current().seal_into(name, payload, now, out)
     }
 
     fn open_into(
@@ -313,15 +320,15 @@ impl Codec for KeyRing {
         now: UnixTime,
         out: &mut Vec<u8>,
     ) -> Result<Opened, Error> {
-        self.chain().open_into(name, cookie, now, out)
+        self.current().open_into(name, cookie, now, out)
     }
 
     fn serializer(&self) -> Serializer {
-        self.chain().serializer()
+        self.current().serializer()
     }
 
     fn secure_cookies(&self) -> SecureCookies {
-        self.chain().secure_cookies()
+        self.current().secure_cookies()
     }
 }
 
