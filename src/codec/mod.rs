@@ -186,7 +186,8 @@ pub trait Codec: Send + Sync {
     /// members that share a hash key, and a store can derive keys.
     ///
     /// A codec that wraps another returns that codec's. The list is requested again for each use
-    /// of derived keys: a codec whose keys change returns those of this moment.
+    /// of derived keys: a codec whose keys change returns those of this moment. As long as the
+    /// keys stay, return clones of the same codecs, so that no key is derived again.
     fn secure_cookies(&self) -> SecureCookies {
         SecureCookies::default()
     }

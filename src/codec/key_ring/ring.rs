@@ -70,9 +70,8 @@ use super::watch::KeyRingWatch;
 ///
 /// Sealing and opening hold a shared lock, and allocate no more than a [`Codecs`] does. A reload
 /// holds the lock alone only while it exchanges a pointer: keys are read, checked and wiped outside
-/// of it. Replaced keys are
-/// wiped from memory with the last request that uses them. Keys that a store has derived from
-/// them are wiped when the store reads or writes the next row.
+/// of it. Replaced keys are wiped from memory with the last request that uses them. Keys that a
+/// store has derived from them are wiped when the store reads or writes the next row.
 ///
 /// # Example: reload on SIGHUP
 ///
