@@ -226,14 +226,14 @@ fn no_reload_yields_a_chain_that_was_not_written() {
 fn a_leaked_pair_is_dead_after_one_reload() {
     let folder = scratch();
     let path = folder.path().join("keys");
-    rename_into(
-        &path,
-        &key_file_with_checksum(&spec(&[signing(1), signing(2)])),
-    );
-    let ring = ring(&path);
+    let write = |pairs: &[KeyPair]| rename_into(&path, &key_file_with_checksum(&spec(pairs)));
+    write(&[signing(1), signing(2)]);
+    let (ring, watched) = (ring(&path), ring(&path));
     let forged = ring.seal_at("sid", b"forged", NOW).unwrap();
-    let watch = ring.watch(Duration::from_millis(5)).unwrap();
-    rename_into(&path, &key_file_with_checksum(&spec(&[signing(2)])));
-    wait_until(|| ring.open_at("sid", &forged, NOW).is_err());
-    drop(watch);
+    let _watch = watched.watch(Duration::from_millis(5)).unwrap();
+    write(&[signing(2)]);
+    assert!(ring.open_at("sid", &forged, NOW).is_ok());
+    assert!(ring.reload().unwrap());
+    assert!(ring.open_at("sid", &forged, NOW).is_err());
+    wait_until(|| watched.open_at("sid", &forged, NOW).is_err());
 }
