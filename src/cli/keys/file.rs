@@ -79,6 +79,12 @@ impl Dates {
     }
 }
 
+/// Returns the fingerprint and the dates in a comment, if it is one with dates.
+fn note_of(line: &str) -> Option<(&str, Dates)> {
+    let (name, dates) = line.strip_prefix(NOTE)?.split_once(": ")?;
+    Some((name, Dates::parse(dates)))
+}
+
 /// Parses a date such as 2026-11-30T16:00:00Z.
 pub(super) fn parse_date(text: &str) -> Result<UnixTime, humantime::TimestampError> {
     humantime::parse_rfc3339(text).map(|time: SystemTime| UnixTime::from(time))
@@ -134,20 +140,15 @@ impl KeyFile {
             entries: Vec::new(),
             end: Vec::new(),
         };
-        let mut notes: Vec<(String, Dates)> = Vec::new();
+        let mut notes = Vec::new();
         for line in text.lines().map(str::trim_ascii) {
             if line.is_empty() || line.starts_with(CHECKSUM) {
                 continue;
             }
-            if let Some((name, dates)) = line
-                .strip_prefix(NOTE)
-                .and_then(|note| note.split_once(": "))
-            {
-                notes.push((name.to_owned(), Dates::parse(dates)));
-            } else if line.starts_with('#') {
-                file.end.push(line.to_owned());
-            } else {
-                file.push_pairs(line)?;
+            match (note_of(line), line.starts_with('#')) {
+                (Some(note), _) => notes.push(note),
+                (None, true) => file.end.push(line.to_owned()),
+                (None, false) => file.push_pairs(line)?,
             }
         }
         for entry in &mut file.entries {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
+use silverback::codec::UnixTime;
 
 use super::super::dates::format_date;
 use super::super::failure::Failure;
@@ -81,40 +82,45 @@ struct NextStep {
 }
 
 fn next_step(file: &KeyFile, limits: &Limits) -> NextStep {
-    let (name, what, from, unknown) = match next(file, limits) {
-        Next::Add => {
-            return NextStep {
-                name: "add",
-                from: None,
-                is_safe: true,
-                text: "add a pair, when you want to rotate".to_owned(),
-            };
-        }
+    match next(file, limits) {
+        Next::Add => NextStep {
+            name: "add",
+            from: None,
+            is_safe: true,
+            text: "add a pair, when you want to rotate".to_owned(),
+        },
         Next::Promote(index, from) => {
-            let what = format!("promote {}", file.name(index));
-            (
-                "promote",
-                what,
-                from,
-                "once every process has loaded it, with --deployed",
-            )
+            let unknown = "once every process has loaded it, with --deployed";
+            dated("promote", &file.name(index), limits, from, unknown)
         }
         Next::Retire(from) => {
-            let what = format!("retire {}", file.name(file.entries.len().saturating_sub(1)));
+            let last = file.name(file.entries.len().saturating_sub(1));
             let unknown =
                 "with --sealed-until DATE, or, if it is a new pair, promote it with --deployed";
-            ("retire", what, from, unknown)
+            dated("retire", &last, limits, from, unknown)
         }
-    };
-    let when = match from {
-        Some(from) if from <= limits.now => "now".to_owned(),
-        Some(from) => format!("from {} on", format_date(from)),
+    }
+}
+
+/// Returns a step that is safe from a date on, or, if the date is unknown, under a condition.
+fn dated(
+    name: &'static str,
+    pair: &str,
+    limits: &Limits,
+    from: Option<UnixTime>,
+    unknown: &str,
+) -> NextStep {
+    let is_safe = from.is_some_and(|from| from <= limits.now);
+    let from = from.map(format_date);
+    let when = match &from {
+        Some(_) if is_safe => "now".to_owned(),
+        Some(from) => format!("from {from} on"),
         None => unknown.to_owned(),
     };
     NextStep {
         name,
-        from: from.map(format_date),
-        is_safe: from.is_some_and(|from| from <= limits.now),
-        text: format!("{what} {when}"),
+        from,
+        is_safe,
+        text: format!("{name} {pair} {when}"),
     }
 }

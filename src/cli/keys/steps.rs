@@ -34,6 +34,16 @@ impl Limits {
         added + self.wait
     }
 
+    /// Refuses a step that is safe only later, or whose safety is unknown. `{}` in the message stands
+    /// for the date.
+    fn check(&self, from: Option<UnixTime>, not_yet: &str, unknown: String) -> Result<(), Failure> {
+        match from {
+            Some(from) if from <= self.now => Ok(()),
+            Some(from) => Err(refused(not_yet.replace("{}", &format_date(from)))),
+            None => Err(refused(unknown)),
+        }
+    }
+
     /// Returns the time from which no cookie of a pair that sealed until `demoted` is valid. A
     /// process that loads the file late seals with the pair for the time of `wait`.
     fn retirement(&self, demoted: UnixTime) -> UnixTime {
@@ -92,24 +102,17 @@ pub(super) fn promote(
             return Err(refused("no pair waits for its promotion: add one first"));
         }
     };
-    match from {
-        _ if is_deployed => {}
-        Some(from) if from <= limits.now => {}
-        Some(from) => {
-            return Err(refused(format_args!(
-                "{} is safe to promote from {} on: wait, or use --deployed if every process has \
-                 loaded it",
-                file.name(index),
-                format_date(from)
-            )));
-        }
-        None => {
-            return Err(refused(format_args!(
-                "the file does not say when {} was added: use --deployed if it is the new pair, \
-                 and every process has loaded it",
-                file.name(index)
-            )));
-        }
+    let name = file.name(index);
+    let not_yet = format!(
+        "{name} is safe to promote from {{}} on: wait, or use --deployed if every process \
+         has loaded it"
+    );
+    let unknown = format!(
+        "the file does not say when {name} was added: use --deployed if it is the new pair, \
+         and every process has loaded it"
+    );
+    if !is_deployed {
+        limits.check(from, &not_yet, unknown)?;
     }
     if let Some(first) = file.entries.first_mut() {
         first.dates.demoted = Some(limits.now);
@@ -147,24 +150,15 @@ pub(super) fn retire(
     };
     let last = file.entries.len() - 1;
     let from = from.or(sealed_until.map(|until| limits.retirement(until)));
-    match from {
-        Some(from) if from <= limits.now => {}
-        Some(from) => {
-            return Err(refused(format_args!(
-                "cookies of {} can be valid until {}: wait, or give the longest lifetime of your \
-                 cookies and sessions with --max-age",
-                file.name(last),
-                format_date(from)
-            )));
-        }
-        None => {
-            return Err(refused(format_args!(
-                "the file does not say when {} stopped sealing: give the date with --sealed-until",
-                file.name(last)
-            )));
-        }
-    }
     let name = file.name(last);
+    let not_yet = format!(
+        "cookies of {name} can be valid until {{}}: wait, or give the longest lifetime of your \
+         cookies and sessions with --max-age"
+    );
+    let unknown = format!(
+        "the file does not say when {name} stopped sealing: give the date with --sealed-until"
+    );
+    limits.check(from, &not_yet, unknown)?;
     file.entries.truncate(last);
     Ok(format!("{name} was removed: its cookies have expired"))
 }
@@ -191,22 +185,24 @@ pub(super) fn remove_leaked(
         *file = KeyFile::new(pair, limits.now);
         done.push_str("; a new pair takes its place");
     } else if index == 0 {
-        let is_new = file
-            .entries
-            .first()
-            .is_some_and(|first| first.dates.is_waiting());
-        if let Some(first) = file.entries.first_mut() {
-            first.dates.promoted = Some(limits.now);
-            first.dates.demoted = None;
-        }
-        done.push_str(&format!("; {} seals from now on", file.name(0)));
-        if is_new {
-            done.push_str(
-                ", and a process that has not loaded it refuses its cookies until it has",
-            );
-        }
+        done.push_str(&seal_with_first(file, limits));
     }
     Ok(done)
+}
+
+/// Lets the first pair seal, after the pair before it was removed. Returns what that means.
+fn seal_with_first(file: &mut KeyFile, limits: &Limits) -> String {
+    let mut is_new = false;
+    if let Some(first) = file.entries.first_mut() {
+        is_new = first.dates.is_waiting();
+        first.dates.promoted = Some(limits.now);
+        first.dates.demoted = None;
+    }
+    let risk = match is_new {
+        true => ", and a process that has not loaded it refuses its cookies until it has",
+        false => "",
+    };
+    format!("; {} seals from now on{risk}", file.name(0))
 }
 
 /// Says which users the removal of a pair logs out.

@@ -46,12 +46,6 @@ fn read_until_end(
     child: &mut Child,
     left: &dyn Fn() -> Duration,
 ) -> Result<Zeroizing<String>, Error> {
-    let too_slow = || {
-        Error::usage(
-            "the command for the keys exceeds its time limit: make it faster, or raise \
-             KeyRingOptions::command_timeout",
-        )
-    };
     let output = child.stdout.take();
     let output = output.ok_or_else(|| Error::internal("the command has no output"))?;
     // A descendant of the program can hold the output open, so another thread reads it.
@@ -67,12 +61,17 @@ fn read_until_end(
             "the output of the command for the keys cannot be read: {why}"
         ))
     })?;
+    wait_for_success(child, left)?;
+    Ok(text)
+}
+
+fn wait_for_success(child: &mut Child, left: &dyn Fn() -> Duration) -> Result<(), Error> {
     loop {
         let status = child.try_wait().map_err(|error| {
             Error::internal("the command for the keys cannot be waited for").with_source(error)
         })?;
         match status {
-            Some(status) if status.success() => return Ok(text),
+            Some(status) if status.success() => return Ok(()),
             Some(status) => {
                 return Err(Error::usage(format!(
                     "the command for the keys failed: {status}"
@@ -82,4 +81,11 @@ fn read_until_end(
             None => thread::sleep(CHECK),
         }
     }
+}
+
+fn too_slow() -> Error {
+    Error::usage(
+        "the command for the keys exceeds its time limit: make it faster, or raise \
+         KeyRingOptions::command_timeout",
+    )
 }
