@@ -7,7 +7,7 @@
 //! - Let only logged-in users reach a route: `web::guard`.
 //! - Keep sessions in a server, list the sessions of a user, and log out everywhere:
 //!   `session`, with a store of `backend`.
-//! - Rotate keys: [`Codecs`](codec::Codecs).
+//! - Rotate keys: [`Codecs`](codec::Codecs); without a restart: [`KeyRing`](codec::KeyRing).
 //! - Share sessions with a Go program: `compat`, or `session::Dialect`.
 //! - Seal and open a cookie without sessions: [`codec`], or `jar` with the crate `cookie`.
 //! - Read and change a value that Go wrote: [`gob`].

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use silverback::codec::{
     BlockKey, Cipher, Codec, CodecOptions, Codecs, HashFunction, HashKey, KeyPair, KeyPairs,
-    SecureCookie,
+    KeyRing, KeyRingOptions, KeySource, SecureCookie, key_file_with_checksum,
 };
 
 /// The byte of which every key of this test consists. An AES key schedule begins with it.
@@ -185,4 +185,46 @@ fn reading_keys_leaves_no_copy() {
     let found = left_behind(|| drop(KeyPairs::from_file(&path).unwrap()));
     std::fs::remove_file(&path).unwrap();
     assert_eq!(found, 0, "a key file");
+}
+
+/// A ring whose keys are replaced, refused and dropped, and a file, a command and a fingerprint.
+#[test]
+fn a_ring_wipes_the_keys_that_it_replaces() {
+    let hex = format!("{}:{}", "c7".repeat(64), "c7".repeat(32));
+    let other = "01".repeat(32);
+    let path = std::env::temp_dir().join(format!("silverback-ring-{}", std::process::id()));
+    let write = |spec: &str| std::fs::write(&path, &*key_file_with_checksum(spec)).unwrap();
+    write(&hex);
+    let ring = KeyRing::with_options(KeySource::file(&path), KeyRingOptions::new()).unwrap();
+    let cookie = ring.seal("sid", b"ape").unwrap();
+    write(&format!("{other},{hex}"));
+    assert_eq!(
+        left_behind(|| assert!(ring.reload().unwrap())),
+        0,
+        "promoted"
+    );
+    write(&format!("{hex},{hex}"));
+    assert_eq!(
+        left_behind(|| assert!(ring.reload().is_err())),
+        0,
+        "refused"
+    );
+    write(&other);
+    assert_eq!(
+        left_behind(|| assert!(ring.reload().unwrap())),
+        0,
+        "removed"
+    );
+    assert!(ring.open("sid", &cookie).is_err());
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(
+        left_behind(|| drop(pair().fingerprint())),
+        0,
+        "a fingerprint"
+    );
+    assert_eq!(
+        left_behind(|| drop(key_file_with_checksum(&hex))),
+        0,
+        "a text"
+    );
 }

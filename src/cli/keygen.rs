@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use silverback::codec::{KeyPair, KeyPairs};
+use silverback::codec::{HashKey, KeyPair};
+use zeroize::Zeroizing;
 
 use super::failure::Failure;
 
@@ -29,17 +30,28 @@ Example:
 
 impl Keygen {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let pairs = KeyPairs::generate(self.pairs.into())?;
-        let specs: Vec<String> = pairs.iter().map(|pair| self.spec(pair)).collect();
+        let pairs = (0..self.pairs).map(|_| new_pair(self.sign_only));
+        let specs = pairs.map(|pair| Ok(spec_of(&pair?).to_string()));
+        let specs: Vec<String> = specs.collect::<Result<_, Failure>>()?;
         writeln!(io::stdout(), "{}", specs.join(","))?;
         Ok(())
     }
+}
 
-    fn spec(&self, pair: &KeyPair) -> String {
-        let hash = base16ct::lower::encode_string(pair.hash().expose());
-        match pair.block().filter(|_| !self.sign_only) {
-            Some(block) => format!("{hash}:{}", base16ct::lower::encode_string(block.expose())),
-            None => hash,
-        }
+/// Returns a new pair.
+pub(super) fn new_pair(sign_only: bool) -> Result<KeyPair, Failure> {
+    Ok(match sign_only {
+        true => KeyPair::sign_only(HashKey::generate()?),
+        false => KeyPair::generate()?,
+    })
+}
+
+/// Returns the text of a pair, in hex.
+pub(super) fn spec_of(pair: &KeyPair) -> Zeroizing<String> {
+    let hex = |key: &[u8]| Zeroizing::new(base16ct::lower::encode_string(key));
+    let hash = hex(pair.hash().expose());
+    match pair.block() {
+        Some(block) => Zeroizing::new([&hash, ":", &hex(block.expose())].concat()),
+        None => hash,
     }
 }

@@ -15,6 +15,7 @@
 //! | `typed_json.rs`, `edit_gob.rs` | JSON with the Go type of an existing value, and the changes of `edit` to a map in gob |
 //! | `dates.rs` | dates as text |
 //! | `keygen.rs`, `encode.rs`, `decode.rs`, `inspect.rs`, `reseal.rs`, `edit.rs` | one command each |
+//! | `keys/` | the commands that rotate the keys in a file |
 //! | `why/` | the command that says why a cookie is refused |
 //! | `sessions/` | the commands for sessions in a server |
 
@@ -30,6 +31,7 @@ mod gob;
 mod inspect;
 mod json_text;
 mod keygen;
+mod keys;
 mod pasted;
 mod payload;
 mod reseal;
@@ -44,7 +46,7 @@ use clap::{Parser, Subcommand};
 
 use failure::{Failure, report};
 
-/// Seal, open, edit and reseal gorilla/securecookie cookies; manage sessions in servers.
+/// Seal, open, edit and reseal gorilla/securecookie cookies; rotate keys; manage sessions in servers.
 #[derive(Parser)]
 #[command(name = "silverback", version, after_help = AFTER_HELP)]
 struct Arguments {
@@ -59,8 +61,9 @@ is the key. In a file, empty lines and lines that begin with # are skipped. Give
 --keys or --keys-file, or in the variable SILVERBACK_KEYS. Other users of the machine can see
 the command line.
 
-Exit status: 0 success; 1 a cookie was refused (expired, too new, not valid, too long), or a
-session or record does not exist; 2 wrong usage, or a server does not answer.
+Exit status: 0 success; 1 a cookie was refused (expired, too new, not valid, too long), a session
+or record does not exist, or a step of a rotation is not safe yet; 2 wrong usage, or a server does
+not answer.
 
 Example:
   export SILVERBACK_KEYS=$(silverback keygen)
@@ -69,6 +72,7 @@ Example:
 #[derive(Subcommand)]
 enum Command {
     Keygen(keygen::Keygen),
+    Keys(keys::KeysCommand),
     Encode(encode::Encode),
     Decode(decode::Decode),
     Inspect(inspect::Inspect),
@@ -86,6 +90,7 @@ pub(crate) fn run() -> ExitCode {
     };
     let outcome = match arguments.command {
         Command::Keygen(command) => command.run(),
+        Command::Keys(command) => command.run(),
         Command::Encode(command) => command.run(),
         Command::Decode(command) => command.run(),
         Command::Inspect(command) => command.run(),

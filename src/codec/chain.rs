@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::frame::{Frame, with_frame};
 use super::{
-    Codec, CodecOptions, Error, KeyPair, KeyPairs, Opened, SecureCookie, Serializer, UnixTime,
+    Codec, CodecOptions, Error, KeyPair, KeyPairs, Opened, SecureCookie, SecureCookies, Serializer,
+    UnixTime,
 };
 
 /// A chain of codecs, newest key first, which is itself a [`Codec`].
@@ -48,7 +49,10 @@ struct Chain {
     primary: Member,
     /// The older keys, each with its count of opened cookies. The primary has no counter:
     /// threads that open fresh cookies then write to no shared memory.
-    others: Vec<(Member, AtomicU64)>,
+    /// A counter outlives the chain if a [`KeyRing`](super::KeyRing) replaces the chain.
+    others: Vec<(Member, Arc<AtomicU64>)>,
+    /// The members, or `None` if one of them is a custom codec, whose keys may change.
+    secure_cookies: Option<SecureCookies>,
 }
 
 /// A member of a chain: a [`SecureCookie`], or a codec of your own.
@@ -118,14 +122,45 @@ impl Codecs {
     /// zeros and hashes a long one: `k` and `k` followed by a zero byte are the same key, and
     /// so are a key longer than a block and its hash.
     pub fn new<M: Into<Member>>(members: impl IntoIterator<Item = M>) -> Result<Self, Error> {
-        let members: Vec<Member> = members.into_iter().map(Into::into).collect();
+        let members = members.into_iter().map(Into::into).collect();
+        Codecs::with_counters(members, |_| Arc::default())
+    }
+
+    /// Creates a chain, with a counter of openings for each member except the primary.
+    fn with_counters(
+        members: Vec<Member>,
+        counter_of: impl Fn(&Member) -> Arc<AtomicU64>,
+    ) -> Result<Self, Error> {
         refuse_shared_hash_keys(&members)?;
+        let secure_cookies = members.iter().map(|member| member.secure_cookie().cloned());
+        let secure_cookies = secure_cookies.collect();
         let mut members = members.into_iter();
         let primary = members
             .next()
             .ok_or_else(|| Error::usage("the chain has no codec: give it one or more"))?;
-        let others = members.map(|member| (member, AtomicU64::new(0))).collect();
-        Ok(Codecs(Arc::new(Chain { primary, others })))
+        let others = members.map(|member| {
+            let counter = counter_of(&member);
+            (member, counter)
+        });
+        Ok(Codecs(Arc::new(Chain {
+            primary,
+            others: others.collect(),
+            secure_cookies,
+        })))
+    }
+
+    /// Creates a chain that replaces this one. A member of both keeps its counter, unless it is
+    /// or was the primary, which has none.
+    pub(super) fn replaced_by(&self, members: Vec<SecureCookie>) -> Result<Self, Error> {
+        let members = members.into_iter().map(Member::from).collect();
+        Codecs::with_counters(members, |member| {
+            let is_same = |other: &Member| match (member.secure_cookie(), other.secure_cookie()) {
+                (Some(codec), Some(other)) => codec.is_clone_of(other),
+                _ => false,
+            };
+            let counted = self.0.others.iter().find(|(other, _)| is_same(other));
+            counted.map_or_else(Arc::default, |(_, counter)| counter.clone())
+        })
     }
 
     /// Creates a chain of key pairs, newest first, with gorilla's defaults.
@@ -312,10 +347,12 @@ impl Codec for Codecs {
         self.0.primary.codec().serializer()
     }
 
-    fn secure_cookies(&self) -> Vec<&SecureCookie> {
-        self.members()
-            .flat_map(|member| member.codec().secure_cookies())
-            .collect()
+    fn secure_cookies(&self) -> SecureCookies {
+        if let Some(codecs) = &self.0.secure_cookies {
+            return codecs.clone();
+        }
+        let lists = self.members().map(|member| member.codec().secure_cookies());
+        lists.flat_map(|list| list.to_vec()).collect()
     }
 }
 
@@ -327,9 +364,9 @@ impl fmt::Debug for Codecs {
 
 /// Also compares the `SecureCookie`s inside custom members.
 fn refuse_shared_hash_keys(members: &[Member]) -> Result<(), Error> {
-    let mut newer_codecs: Vec<(usize, &SecureCookie)> = Vec::new();
+    let mut newer_codecs: Vec<(usize, SecureCookie)> = Vec::new();
     for (older, member) in members.iter().enumerate() {
-        for codec in member.codec().secure_cookies() {
+        for codec in &member.codec().secure_cookies() {
             let shared = newer_codecs
                 .iter()
                 .find(|(newer, other)| *newer != older && other.shares_hash_key_with(codec));
@@ -340,7 +377,7 @@ fn refuse_shared_hash_keys(members: &[Member]) -> Result<(), Error> {
                     older + 1
                 )));
             }
-            newer_codecs.push((older, codec));
+            newer_codecs.push((older, codec.clone()));
         }
     }
     Ok(())

@@ -1,12 +1,17 @@
-//! Derives a chain of codecs for another purpose from the keys of a chain. Neither chain
-//! opens the other's cookies.
+//! [`DerivedCodec`]: a codec for another purpose, with keys derived from the keys of a codec.
+//! Neither opens the other's cookies.
 
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use super::hmac_sha256::HmacSha256;
-use super::{BlockKey, Codec, CodecOptions, Codecs, Error, HashKey, KeyPair, SecureCookie};
+use super::secure_cookie::WeakSecureCookie;
+use super::{
+    BlockKey, Codec, CodecOptions, Codecs, Error, HashKey, KeyPair, Opened, SecureCookie,
+    SecureCookies, Serializer, UnixTime,
+};
 
 impl SecureCookie {
     /// Returns an encrypting codec under keys derived for `purpose`, without limits of age and
@@ -35,20 +40,110 @@ impl SecureCookie {
     }
 }
 
-/// Returns a chain with keys derived from those of `codec`, in the same order, or `None` if
-/// `codec` has no [`secure_cookies`](Codec::secure_cookies).
-pub(crate) fn derive_chain(codec: &dyn Codec, purpose: &str) -> Result<Option<Codecs>, Error> {
-    let members = codec.secure_cookies();
-    if members.is_empty() {
-        return Ok(None);
+/// A codec whose keys are derived from those of another codec, in the same order.
+///
+/// If the other codec has other keys now, as a [`KeyRing`](super::KeyRing) has after a reload,
+/// the next use derives new ones. Otherwise nothing is derived again.
+pub(crate) struct DerivedCodec {
+    source: Arc<dyn Codec>,
+    purpose: String,
+    latest: RwLock<Derived>,
+}
+
+/// A derived chain, and the codecs from which it was derived.
+struct Derived {
+    chain: Codecs,
+    from: Vec<WeakSecureCookie>,
+}
+
+impl Derived {
+    fn new(from: &SecureCookies, purpose: &str) -> Result<Self, Error> {
+        let derived = from.iter().map(|member| member.derive(purpose));
+        Ok(Derived {
+            chain: Codecs::new(derived.collect::<Result<Vec<_>, _>>()?)?,
+            from: from.iter().map(SecureCookie::downgrade).collect(),
+        })
     }
-    let derived = members.into_iter().map(|member| member.derive(purpose));
-    Codecs::new(derived.collect::<Result<Vec<_>, _>>()?).map(Some)
+
+    fn is_from(&self, codecs: &SecureCookies) -> bool {
+        let mut pairs = self.from.iter().zip(codecs);
+        self.from.len() == codecs.len() && pairs.all(|(from, codec)| from.is_of(codec))
+    }
+}
+
+impl DerivedCodec {
+    /// Creates the codec for a purpose, or `None` if `source` has no
+    /// [`secure_cookies`](Codec::secure_cookies).
+    pub(crate) fn new(source: Arc<dyn Codec>, purpose: String) -> Result<Option<Self>, Error> {
+        let codecs = source.secure_cookies();
+        if codecs.is_empty() {
+            return Ok(None);
+        }
+        let latest = RwLock::new(Derived::new(&codecs, &purpose)?);
+        Ok(Some(DerivedCodec {
+            source,
+            purpose,
+            latest,
+        }))
+    }
+
+    /// Returns the chain for the source's keys of this moment.
+    fn chain(&self) -> Result<Codecs, Error> {
+        let codecs = self.source.secure_cookies();
+        let latest = self.latest.read().unwrap_or_else(PoisonError::into_inner);
+        if latest.is_from(&codecs) {
+            return Ok(latest.chain.clone());
+        }
+        drop(latest);
+        let derived = Derived::new(&codecs, &self.purpose)?;
+        let chain = derived.chain.clone();
+        let mut latest = self.latest.write().unwrap_or_else(PoisonError::into_inner);
+        let replaced = std::mem::replace(&mut *latest, derived);
+        drop(latest);
+        drop(replaced); // wipes the keys outside of the lock
+        Ok(chain)
+    }
+}
+
+impl Codec for DerivedCodec {
+    fn seal_into(
+        &self,
+        name: &str,
+        payload: &[u8],
+        now: UnixTime,
+        out: &mut String,
+    ) -> Result<(), Error> {
+        self.chain()?.seal_into(name, payload, now, out)
+    }
+
+    fn open_into(
+        &self,
+        name: &str,
+        sealed: &str,
+        now: UnixTime,
+        out: &mut Vec<u8>,
+    ) -> Result<Opened, Error> {
+        self.chain()?.open_into(name, sealed, now, out)
+    }
+
+    fn serializer(&self) -> Serializer {
+        let chain = self.chain();
+        chain.map(|chain| chain.serializer()).unwrap_or_default()
+    }
+
+    fn secure_cookies(&self) -> SecureCookies {
+        let chain = self.chain();
+        chain
+            .map(|chain| chain.secure_cookies())
+            .unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Opened, Serializer, UnixTime};
+    use std::sync::Mutex;
+
+    use super::super::{KeyRing, KeyRingOptions, KeySource};
     use super::*;
 
     fn chain(keys: &[u8]) -> Codecs {
@@ -59,8 +154,12 @@ mod tests {
         Codecs::from_pairs(pairs).unwrap()
     }
 
-    fn derived(keys: &[u8], purpose: &str) -> Codecs {
-        derive_chain(&chain(keys), purpose).unwrap().unwrap()
+    fn derive_from(source: impl Codec + 'static, purpose: &str) -> Option<DerivedCodec> {
+        DerivedCodec::new(Arc::new(source), purpose.to_owned()).unwrap()
+    }
+
+    fn derived(keys: &[u8], purpose: &str) -> DerivedCodec {
+        derive_from(chain(keys), purpose).unwrap()
     }
 
     #[test]
@@ -68,7 +167,12 @@ mod tests {
         let sealed = derived(&[1], "a").encode("sid", "text").unwrap();
         let again = derived(&[1], "a").decode::<String>("sid", &sealed);
         assert_eq!(again.unwrap(), "text");
-        for other in [derived(&[1], "b"), derived(&[2], "a"), chain(&[1])] {
+        let others: [Box<dyn Codec>; 3] = [
+            Box::new(derived(&[1], "b")),
+            Box::new(derived(&[2], "a")),
+            Box::new(chain(&[1])),
+        ];
+        for other in others {
             let opened = other.decode::<String>("sid", &sealed);
             assert!(opened.unwrap_err().is_not_valid());
         }
@@ -90,8 +194,8 @@ mod tests {
             SecureCookie::with_options(KeyPair::generate().unwrap(), &options).unwrap()
         };
         let chain = Codecs::new([member(), member()]).unwrap();
-        let derived = derive_chain(&chain, "a").unwrap().unwrap();
-        for member in derived.secure_cookies() {
+        let derived = derive_from(chain, "a").unwrap();
+        for member in &derived.secure_cookies() {
             assert!(matches!(member.serializer(), Serializer::Raw));
         }
     }
@@ -113,6 +217,44 @@ mod tests {
             .encode_at("sid", &long, UnixTime::from_secs(0))
             .unwrap();
         assert_eq!(codec.decode::<String>("sid", &sealed).unwrap(), long);
+    }
+
+    #[test]
+    fn the_keys_follow_a_ring_and_are_derived_once_for_each_reload() {
+        let keys = Arc::new(Mutex::new(vec![1_u8]));
+        let of_source = keys.clone();
+        let source = KeySource::function(move || {
+            let pair = |key: &u8| [32, 16].map(|length| format!("{key:02x}").repeat(length));
+            let pairs = of_source.lock().unwrap();
+            let pairs: Vec<String> = pairs.iter().map(|key| pair(key).join(":")).collect();
+            pairs.join(",").parse()
+        });
+        let ring = KeyRing::with_options(source, KeyRingOptions::new()).unwrap();
+        let codec = derive_from(ring.clone(), "a").unwrap();
+        let of_old = codec.encode("sid", "text").unwrap();
+        let reload = |now: &[u8]| {
+            *keys.lock().unwrap() = now.to_vec();
+            ring.reload().unwrap();
+            let [first, again] = [(); 2].map(|()| codec.secure_cookies());
+            assert_eq!(first.len(), now.len());
+            let mut both = first.iter().zip(&again);
+            assert!(
+                both.all(|(first, again)| first.is_clone_of(again)),
+                "derived once"
+            );
+        };
+        reload(&[1]);
+        reload(&[2, 1]);
+        assert!(codec.open("sid", &of_old).unwrap().is_stale());
+        let of_new = codec.encode("sid", "text").unwrap();
+        let only_new = derived(&[2], "a");
+        assert!(
+            only_new.open("sid", &of_new).is_ok(),
+            "sealed by the new key at once"
+        );
+        reload(&[2]);
+        assert!(codec.open("sid", &of_old).unwrap_err().is_not_valid());
+        assert!(codec.open("sid", &of_new).is_ok());
     }
 
     #[test]
@@ -138,6 +280,6 @@ mod tests {
                 Err(Error::not_valid())
             }
         }
-        assert!(derive_chain(&CustomCodec, "a").unwrap().is_none());
+        assert!(derive_from(CustomCodec, "a").is_none());
     }
 }

@@ -1,22 +1,17 @@
 //! [`KeyPairs`]: reads the keys of a chain from their text form (SPEC), in an argument, a file
 //! or the environment.
 //!
-//! Reading that file or variable, at start-up, is the codec's only I/O.
+//! `key_file.rs` reads the file.
 
 use std::env::VarError;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
+use super::key_file::read_key_file;
 use super::key_text::parse_key;
 use super::{BlockKey, Error, HashKey, KeyPair};
-
-/// The longest key file that is read, in bytes. No chain is this long: a longer file is the
-/// wrong one, or a device without end.
-const LONGEST_KEY_FILE: u64 = 64 * 1024;
 
 /// Key pairs, newest first. The first pair seals, and every pair opens.
 ///
@@ -61,10 +56,15 @@ impl KeyPairs {
     /// if `count` is 0.
     pub fn generate(count: usize) -> Result<Self, Error> {
         let pairs = (0..count).map(|_| KeyPair::generate());
-        KeyPairs::new(pairs.collect::<Result<_, _>>()?)
+        KeyPairs::new(pairs.collect::<Result<Vec<_>, _>>()?)
     }
 
-    fn new(pairs: Vec<KeyPair>) -> Result<Self, Error> {
+    /// Creates a list of pairs, newest first.
+    ///
+    /// # Errors
+    /// Returns a usage error if there is no pair.
+    pub fn new(pairs: impl IntoIterator<Item = KeyPair>) -> Result<Self, Error> {
+        let pairs: Vec<KeyPair> = pairs.into_iter().collect();
         if pairs.is_empty() {
             return Err(Error::usage(
                 "there is no key pair: make one with `silverback keygen`",
@@ -86,7 +86,8 @@ impl KeyPairs {
     /// Reads the SPEC in a file.
     ///
     /// # Errors
-    /// Returns a usage error if the file cannot be read, is not text, or is not a SPEC.
+    /// Returns a usage error if the file cannot be read, is not text, or is not a SPEC, or if it
+    /// differs from its [checksum](super::key_file_with_checksum).
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         read_key_file(path)?.parse()
     }
@@ -141,7 +142,7 @@ impl KeyPairs {
                 .map_err(|error| Error::usage(format!("key pair {number}: {error}")))
         };
         let pairs = (1..).zip(pairs_of(spec)).map(pair);
-        KeyPairs::new(pairs.collect::<Result<_, _>>()?)
+        KeyPairs::new(pairs.collect::<Result<Vec<_>, _>>()?)
     }
 }
 
@@ -215,24 +216,4 @@ fn parse_pair(text: &str, hash_key: fn(&[u8]) -> Result<HashKey, Error>) -> Resu
     };
     let block = BlockKey::new(&parse_key("block", block)?)?;
     Ok(KeyPair::new(hash, block))
-}
-
-/// Reads the text of a key file, which is a SPEC, into memory that is wiped on drop.
-///
-/// [`KeyPairs::from_file`] also parses it.
-///
-/// # Errors
-/// Returns a usage error if the file cannot be read, is not text, or is over 64 KiB. The error
-/// does not contain the path, which may be a key by mistake.
-pub fn read_key_file(path: impl AsRef<Path>) -> Result<Zeroizing<String>, Error> {
-    let refused = |why: &str| Error::usage(format!("the key file cannot be read: {why}"));
-    // The buffer must not grow: growing would leave keys in freed memory.
-    let mut text = Zeroizing::new(String::with_capacity(LONGEST_KEY_FILE as usize + 2));
-    File::open(path)
-        .and_then(|file| file.take(LONGEST_KEY_FILE + 1).read_to_string(&mut text))
-        .map_err(|error| refused(&error.to_string()))?;
-    if text.len() as u64 > LONGEST_KEY_FILE {
-        return Err(refused("it is too large: a key file has at most 64 KiB"));
-    }
-    Ok(text)
 }

@@ -3,6 +3,7 @@
 //!
 //! - Seal and open a value: the [example](#seal-and-open-a-value) below.
 //! - Rotate keys: [`Codecs`], and the page `guide::rotation`.
+//! - Rotate keys without a restart, or drop a leaked one at once: [`KeyRing`].
 //! - Read keys from a file or the environment: [`KeyPairs`], and the page `guide::keys`.
 //! - Set ages, lengths, hash function, cipher or serializer: [`CodecOptions`].
 //! - Read the age of a cookie, and learn which key opened it: [`Opened`].
@@ -34,14 +35,17 @@
 //! | `secure_cookie.rs` | [`SecureCookie`]: the codec of one key pair |
 //! | `chain.rs`, `into_codec.rs` | [`Codecs`]: a chain of codecs, for key rotation; [`IntoCodec`] |
 //! | `options.rs`, `config.rs` | [`CodecOptions`]: ages, lengths, hash function, cipher, serializer |
-//! | `keys.rs`, `key_text.rs`, `key_pairs.rs`, `other_reading.rs` | typed keys, and their text form |
+//! | `keys.rs`, `key_text.rs`, `key_pairs.rs`, `key_file.rs`, `other_reading.rs`, `fingerprint.rs` | typed keys, their text form, and their fingerprints |
+//! | `key_ring/` | [`KeyRing`]: a chain that is replaced while the service runs |
+//! | `secure_cookies.rs`, `derive.rs` | the codecs in a codec, and keys derived from them |
 //! | `serializer/` | [`Serializer`]: turns typed values into bytes |
 //! | `opened.rs`, `error.rs`, `time.rs` | the results of opening, and the time type |
 //! | `frame.rs`, `base64_engine.rs`, `mac.rs`, `hmac_sha256.rs`, `cipher.rs`, `randomness.rs` | the wire format, private |
 //! | `legacy.rs` | readers for unsafe formats (feature `legacy`) |
 //!
-//! This module has no HTTP. Its only I/O is reading the key file, and it reads the clock only
-//! in [`UnixTime::now`]: every `_at` form takes `now` as an argument.
+//! This module has no HTTP and no async runtime. Its only I/O is reading the keys: a file, or the
+//! output of a command. It reads the clock only for a [`KeyRing`] and in [`UnixTime::now`]: every
+//! `_at` form takes `now` as an argument.
 
 #![doc(alias = "securecookie")]
 
@@ -53,10 +57,13 @@ mod config;
 #[cfg(feature = "session")]
 mod derive;
 mod error;
+mod fingerprint;
 mod frame;
 mod hmac_sha256;
 mod into_codec;
+mod key_file;
 mod key_pairs;
+mod key_ring;
 mod key_text;
 mod keys;
 #[cfg(feature = "legacy")]
@@ -67,6 +74,7 @@ mod options;
 mod other_reading;
 mod randomness;
 mod secure_cookie;
+mod secure_cookies;
 mod serializer;
 #[cfg(test)]
 mod tests;
@@ -79,10 +87,13 @@ use serde::de::DeserializeOwned;
 
 pub use chain::{Codecs, Member, decode_multi, encode_multi};
 #[cfg(feature = "session")]
-pub(crate) use derive::derive_chain;
+pub(crate) use derive::DerivedCodec;
 pub use error::Error;
+pub use fingerprint::KeyFingerprint;
 pub use into_codec::IntoCodec;
-pub use key_pairs::{KeyPairs, read_key_file};
+pub use key_file::{key_file_with_checksum, read_key_file};
+pub use key_pairs::KeyPairs;
+pub use key_ring::{KeyRing, KeyRingEvent, KeyRingOptions, KeyRingStatus, KeyRingWatch, KeySource};
 pub use keys::{BlockKey, HashKey, KeyPair, generate_random_key};
 pub use opened::Opened;
 pub use options::{Cipher, CodecOptions, HashFunction};
@@ -90,6 +101,7 @@ pub use other_reading::OtherReading;
 pub use secure_cookie::SecureCookie;
 #[cfg(any(feature = "cookie", feature = "session"))]
 pub(crate) use secure_cookie::check_name;
+pub use secure_cookies::SecureCookies;
 pub use serializer::{CustomSerializer, Serializer, erased_serde};
 pub use time::UnixTime;
 
@@ -174,12 +186,14 @@ pub trait Codec: Send + Sync {
         Serializer::default()
     }
 
-    /// Returns the [`SecureCookie`]s in this codec, so that a chain can refuse two members
-    /// that share a hash key.
+    /// Returns the [`SecureCookie`]s that this codec uses now, so that a chain can refuse two
+    /// members that share a hash key, and a store can derive keys.
     ///
-    /// A codec that wraps another returns that codec's.
-    fn secure_cookies(&self) -> Vec<&SecureCookie> {
-        Vec::new()
+    /// A codec that wraps another returns that codec's. The list is requested again for each use
+    /// of derived keys: a codec whose keys change returns those of this moment. As long as the
+    /// keys stay, return clones of the same codecs, so that no key is derived again.
+    fn secure_cookies(&self) -> SecureCookies {
+        SecureCookies::default()
     }
 
     /// Seals `payload` at the time `now`.
@@ -302,8 +316,8 @@ impl Codec for SecureCookie {
         self.settings_serializer().clone()
     }
 
-    fn secure_cookies(&self) -> Vec<&SecureCookie> {
-        vec![self]
+    fn secure_cookies(&self) -> SecureCookies {
+        SecureCookies::from(self)
     }
 }
 
@@ -335,7 +349,7 @@ macro_rules! codec_for_pointer {
                 (**self).serializer()
             }
 
-            fn secure_cookies(&self) -> Vec<&SecureCookie> {
+            fn secure_cookies(&self) -> SecureCookies {
                 (**self).secure_cookies()
             }
         }

@@ -1,6 +1,7 @@
 //! [`SecureCookie`]: gorilla's codec, with one key pair and its settings.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::cipher::{Encryptor, IV};
@@ -15,8 +16,8 @@ const BROWSER_LIMIT: usize = 4096;
 
 /// Seals and opens cookies with one key pair, byte for byte as gorilla does.
 ///
-/// A `SecureCookie` is immutable and can be shared between threads. Its constructors refuse
-/// invalid settings.
+/// A `SecureCookie` is immutable and can be shared between threads. A clone shares its keys. Its
+/// constructors refuse invalid settings.
 ///
 /// ```
 /// use silverback::codec::{Codec, KeyPair, SecureCookie};
@@ -27,7 +28,8 @@ const BROWSER_LIMIT: usize = 4096;
 /// assert!(codec.decode::<String>("other", &cookie).is_err(), "the name is part of the seal");
 /// # Ok::<(), silverback::codec::Error>(())
 /// ```
-pub struct SecureCookie(Box<KeysAndSettings>);
+#[derive(Clone)]
+pub struct SecureCookie(Arc<KeysAndSettings>);
 
 /// Stays on the heap, so that moving a codec leaves no copy of its keys behind.
 struct KeysAndSettings {
@@ -67,7 +69,7 @@ impl SecureCookie {
         let encryptor = keys
             .block()
             .map(|block| Encryptor::new(options.cipher, block));
-        Ok(SecureCookie(Box::new(KeysAndSettings {
+        Ok(SecureCookie(Arc::new(KeysAndSettings {
             authenticator: Authenticator::new(options.hash, keys.hash()),
             hash_key: keys.hash().clone(),
             encryptor,
@@ -94,6 +96,17 @@ impl SecureCookie {
     #[cfg(feature = "session")]
     pub(super) fn hash_key(&self) -> &HashKey {
         &self.0.hash_key
+    }
+
+    /// Returns whether the two are clones of one codec.
+    pub(super) fn is_clone_of(&self, other: &SecureCookie) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Returns a reference that does not keep the keys in memory.
+    #[cfg(feature = "session")]
+    pub(super) fn downgrade(&self) -> WeakSecureCookie {
+        WeakSecureCookie(Arc::downgrade(&self.0))
     }
 
     /// Returns whether the two share a hash key, and so accept each other's MACs.
@@ -281,8 +294,22 @@ impl SecureCookie {
     /// Returns the codec with a fixed IV, for byte-exact tests.
     #[cfg(test)]
     pub(super) fn with_fixed_iv(mut self, iv: [u8; IV]) -> Self {
-        self.0.iv_source = IvSource::Fixed(iv);
+        let settings = Arc::get_mut(&mut self.0).expect("the codec has no clone");
+        settings.iv_source = IvSource::Fixed(iv);
         self
+    }
+}
+
+/// A reference to a codec that does not keep its keys in memory.
+#[cfg(feature = "session")]
+pub(super) struct WeakSecureCookie(std::sync::Weak<KeysAndSettings>);
+
+#[cfg(feature = "session")]
+impl WeakSecureCookie {
+    /// Returns whether it refers to that codec or a clone of it.
+    pub(super) fn is_of(&self, codec: &SecureCookie) -> bool {
+        // The address stays taken as long as the reference exists.
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&codec.0))
     }
 }
 

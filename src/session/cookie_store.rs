@@ -258,8 +258,8 @@ impl CookieStore {
     /// Returns whether each cookie is encrypted, so that no two cookies are the same. A codec that
     /// does not name its [`secure_cookies`](Codec::secure_cookies) is trusted.
     pub(super) fn has_unique_cookies(&self) -> bool {
-        let mut codecs = self.codec.secure_cookies().into_iter();
-        codecs.all(crate::codec::SecureCookie::encrypts)
+        let codecs = self.codec.secure_cookies();
+        codecs.iter().all(crate::codec::SecureCookie::encrypts)
     }
 
     /// Returns whether all sessions of an owner can be ended.

@@ -28,6 +28,9 @@ pub(super) struct Metadata {
     /// True if the row is a copy of a row in another store. While that row is live, this one opens
     /// nothing. Each save of the session clears the flag.
     pub(super) is_copy: bool,
+    /// True if an older key has sealed the row. The next use is then noted in the row itself, which
+    /// the newest key seals. It is not stored.
+    pub(super) is_stale: bool,
     pub(super) login: Option<Login>,
     /// The owner's credentials at the login, if the program has bound them. `None` without a login.
     pub(super) credentials: Option<CredentialsHash>,
@@ -44,6 +47,7 @@ impl Metadata {
             remembered: false,
             owes_cookie: false,
             is_copy: false,
+            is_stale: false,
             login: None,
             credentials: None,
         }

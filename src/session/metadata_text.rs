@@ -139,6 +139,7 @@ impl Metadata {
             remembered,
             owes_cookie,
             is_copy,
+            is_stale: false,
             login,
             credentials,
         })
@@ -280,6 +281,7 @@ mod tests {
                         remembered,
                         owes_cookie,
                         is_copy,
+                        is_stale: false,
                         login: login.clone(),
                         credentials: None,
                     };

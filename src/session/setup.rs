@@ -66,7 +66,7 @@ impl Setup {
 
     /// Refuses a codec if its cookies expire before the sessions do, or are not valid at once.
     pub(super) fn check_codec(&mut self, codec: &dyn Codec) -> Result<(), Error> {
-        for secure_cookie in codec.secure_cookies() {
+        for secure_cookie in &codec.secure_cookies() {
             self.lifetime.check_max_age(secure_cookie.max_age())?;
             self.cookie_life.codec_expires |= !secure_cookie.max_age().is_zero();
             if !secure_cookie.min_age().is_zero() {

@@ -28,12 +28,15 @@ mod go_rows_of_dolab;
 mod go_servers;
 #[cfg(feature = "sqlite")]
 mod go_sessions;
+mod keys;
 mod migrate;
 #[cfg(unix)]
 mod other_users;
 mod program;
 #[path = "../support/required.rs"]
 mod required;
+#[path = "../support/scratch.rs"]
+mod scratch;
 #[cfg(any(
     feature = "postgres",
     feature = "mysql",

@@ -1,6 +1,11 @@
 //! Sealing and opening allocate once, and the `_into` forms do not allocate.
 
-use silverback::codec::{Codec, CodecOptions, Codecs, SecureCookie, Serializer};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use silverback::codec::{
+    Codec, CodecOptions, Codecs, Error, KeyPairs, KeyRing, KeyRingOptions, KeySource, SecureCookie,
+    Serializer,
+};
 
 use crate::support::{NOW, codec, encrypting, signing};
 
@@ -33,6 +38,31 @@ fn a_chain_allocates_no_more_for_any_of_its_keys() {
         let sealer = SecureCookie::new(right).unwrap();
         assert_allocations(&sealer, &codecs, &[7; 256]);
     }
+}
+
+/// A ring that was reloaded, and one whose reload was refused, cost what a chain costs.
+#[test]
+fn a_ring_allocates_no_more_than_a_chain() {
+    let reads = AtomicU8::new(0);
+    let source = KeySource::function(move || match reads.fetch_add(1, Ordering::SeqCst) {
+        0 => KeyPairs::generate(1),
+        1 => {
+            let keys: Vec<String> = (1..=5)
+                .map(|byte| format!("{byte:02x}").repeat(32))
+                .collect();
+            keys.join(",").parse()
+        }
+        _ => Err(Error::usage("no more keys")),
+    });
+    let ring = KeyRing::with_options(source, KeyRingOptions::new()).unwrap();
+    assert!(ring.reload().unwrap());
+    for right in (1..=5).map(signing) {
+        let sealer = SecureCookie::new(right).unwrap();
+        assert_allocations(&sealer, &ring, &[7; 256]);
+    }
+    assert!(ring.reload().is_err());
+    assert_allocations(&ring, &ring, &[7; 256]);
+    assert_eq!(allocations(|| drop(ring.secure_cookies())), 0);
 }
 
 #[track_caller]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use silverback::codec::{
     Cipher, Codec, CodecOptions, Codecs, Error, HashFunction, HashKey, KeyPair, Member, Opened,
-    SecureCookie, Serializer, UnixTime, decode_multi, encode_multi,
+    SecureCookie, SecureCookies, Serializer, UnixTime, decode_multi, encode_multi,
 };
 
 use crate::support::{NOW, at, codec, encrypting, secs, signing};
@@ -346,8 +346,8 @@ fn a_shared_hash_key_inside_a_custom_codec_is_refused() {
             self.0.open_into(name, cookie, now, out)
         }
 
-        fn secure_cookies(&self) -> Vec<&SecureCookie> {
-            vec![&self.0]
+        fn secure_cookies(&self) -> SecureCookies {
+            SecureCookies::from(&self.0)
         }
     }
 

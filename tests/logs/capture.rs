@@ -21,8 +21,12 @@ pub(crate) fn start() {
 
 /// Returns the lines that contain the secret, in any form that a program might print.
 pub(crate) fn lines_with(secret: &[u8]) -> Vec<String> {
+    lines_in_with(&LOG.text(), secret)
+}
+
+/// Returns the lines of a text that contain the secret, in any form that a program might print.
+pub(crate) fn lines_in_with(text: &str, secret: &[u8]) -> Vec<String> {
     let forms = forms_of(secret);
-    let text = LOG.text();
     let holds = |line: &&str| forms.iter().any(|form| line.contains(form.as_str()));
     text.lines().filter(holds).map(str::to_owned).collect()
 }

@@ -7,6 +7,8 @@ mod capture;
 mod causes;
 #[cfg(unix)]
 mod files;
+#[cfg(unix)]
+mod key_ring;
 #[path = "../support/log.rs"]
 mod log;
 mod operations;

@@ -17,6 +17,7 @@ mod random_backend;
 mod requests;
 #[path = "../support/required.rs"]
 mod required;
+mod rotation;
 #[path = "../support/scratch.rs"]
 mod scratch;
 #[path = "../support/servers/mod.rs"]
@@ -63,36 +64,45 @@ type Made = Result<Arc<dyn Backend>, String>;
 /// A backend that a second process can also open.
 struct SharedBackend {
     name: &'static str,
+    /// True if it needs no server.
+    in_folder: bool,
     url: fn(&Path) -> Result<String, String>,
 }
 
 const SHARED: &[SharedBackend] = &[
     SharedBackend {
         name: "files",
+        in_folder: true,
         url: |folder| Ok(format!("files:{}", folder.display())),
     },
     SharedBackend {
         name: "sqlite",
+        in_folder: true,
         url: |folder| Ok(format!("sqlite:{}/proof.db", folder.display())),
     },
     SharedBackend {
         name: "postgres",
+        in_folder: false,
         url: |_| RUNTIME.block_on(postgres()),
     },
     SharedBackend {
         name: "mariadb",
+        in_folder: false,
         url: |_| RUNTIME.block_on(mariadb()),
     },
     SharedBackend {
         name: "redis",
+        in_folder: false,
         url: |_| redis(),
     },
     SharedBackend {
         name: "mssql",
+        in_folder: false,
         url: |_| mssql(),
     },
     SharedBackend {
         name: "etcd",
+        in_folder: false,
         url: |_| etcd(),
     },
 ];
@@ -419,6 +429,18 @@ fn two_processes(shared: &SharedBackend) -> Trial {
     })
 }
 
+fn rotation(shared: &SharedBackend) -> Trial {
+    let (kind, url) = (shared.name, shared.url);
+    let name = format!("{kind}::a_rotation_in_eight_processes_logs_no_user_out");
+    let label = name.clone();
+    Trial::test(name, move || {
+        let folder = Scratch::new("SILVERBACK_PROOF_FOLDER");
+        let said = rotation::logs_no_user_out(&url(folder.path())?, folder.path());
+        eprintln!("{label}: {said}");
+        Ok(())
+    })
+}
+
 fn killed_migration(of: &'static migration::Move) -> Trial {
     let name = format!("{}::a_killed_migration_loses_and_restores_nothing", of.name);
     let label = name.clone();
@@ -444,7 +466,7 @@ fn missing_server(server: &str, why: &str) -> Result<Completion, Failed> {
 }
 
 fn main() -> ExitCode {
-    if logins::was_second_process() || migration::was_server() {
+    if logins::was_second_process() || migration::was_server() || rotation::was_server() {
         return ExitCode::SUCCESS;
     }
     const PROOFS: &[(&str, Proof)] = &[
@@ -491,6 +513,7 @@ fn main() -> ExitCode {
         }
     }
     trials.extend(SHARED.iter().map(two_processes));
+    trials.extend(SHARED.iter().filter(|of| of.in_folder).map(rotation));
     trials.extend(migration::MOVES.iter().map(killed_migration));
     trials.push(broken_connection("postgres", connections_to_postgres));
     trials.push(broken_connection("mariadb", connections_to_mariadb));

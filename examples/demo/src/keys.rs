@@ -1,9 +1,10 @@
 //! Keys that rotate while they are in use.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use silverback::codec::{
-    Codec, Codecs, Error, HashKey, KeyPair, KeyPairs, Opened, SecureCookie, Serializer, UnixTime,
+    Codec, Error, HashKey, KeyPair, KeyPairs, KeyRing, KeyRingOptions, KeySource, Opened,
+    SecureCookies, Serializer, UnixTime,
 };
 
 use super::cookie::NAME;
@@ -11,12 +12,12 @@ use super::cookie::NAME;
 /// The variable whose keys outlive the program.
 const VARIABLE: &str = "SILVERBACK_KEYS";
 
-/// The keys, newest first, and a way to add one while cookies are in use. A service that reads
-/// its keys from a file would build its `Codecs` once, at the start.
+/// The keys, newest first, and a way to add one while cookies are in use. A service would read its
+/// keys from a file, with `KeyRing::from_file`.
 #[derive(Clone)]
 pub(crate) struct Keys {
-    at_start: Codecs,
-    current: Arc<RwLock<(Vec<KeyPair>, Codecs)>>,
+    ring: KeyRing,
+    pairs: Arc<Mutex<KeyPairs>>,
 }
 
 /// The key of a cookie.
@@ -42,10 +43,11 @@ impl Keys {
     }
 
     pub(crate) fn new(pairs: KeyPairs) -> Result<Self, Error> {
-        let pairs: Vec<KeyPair> = pairs.into_iter().collect();
-        let at_start = Codecs::from_pairs(pairs.clone())?;
-        let current = Arc::new(RwLock::new((pairs, at_start.clone())));
-        Ok(Keys { at_start, current })
+        let pairs = Arc::new(Mutex::new(pairs));
+        let of_ring = pairs.clone();
+        let source = KeySource::function(move || Ok(current(&of_ring)));
+        let ring = KeyRing::with_options(source, KeyRingOptions::new())?;
+        Ok(Keys { ring, pairs })
     }
 
     /// Adds a new key, for all cookies from now on. The older keys still open their cookies.
@@ -54,40 +56,41 @@ impl Keys {
             true => KeyPair::generate()?,
             false => KeyPair::sign_only(HashKey::generate()?),
         };
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        let mut pairs = current.0.clone();
-        pairs.insert(0, new);
-        let codecs = Codecs::from_pairs(pairs.clone())?;
-        *current = (pairs, codecs);
-        Ok(())
-    }
-
-    fn current(&self) -> (Vec<KeyPair>, Codecs) {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.clone()
+        let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+        *pairs = KeyPairs::new(std::iter::once(new).chain(pairs.iter().cloned()))?;
+        drop(pairs);
+        self.ring.reload().map(drop)
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.current().0.len()
+        current(&self.pairs).len()
     }
 
     /// Returns whether the newest key encrypts.
     pub(crate) fn encrypt(&self) -> bool {
-        let (pairs, _) = self.current();
-        pairs.first().is_some_and(|pair| pair.block().is_some())
+        let pairs = current(&self.pairs);
+        pairs
+            .iter()
+            .next()
+            .is_some_and(|pair| pair.block().is_some())
     }
 
     /// Returns the facts about the key that opens a cookie's value, or `None` if no key does.
     pub(crate) fn key_of(&self, value: &str) -> Option<KeyFacts> {
-        let (pairs, codecs) = self.current();
-        let opened = codecs.open(NAME, value).ok()?;
+        let opened = self.ring.open(NAME, value).ok()?;
+        let pairs = current(&self.pairs);
         // Keys are counted from 1.
-        let pair = pairs.get(opened.key() - 1)?;
+        let pair = pairs.iter().nth(opened.key() - 1)?;
         Some(KeyFacts {
             encrypts: pair.block().is_some(),
             is_older: opened.is_stale(),
         })
     }
+}
+
+fn current(pairs: &Mutex<KeyPairs>) -> KeyPairs {
+    let pairs = pairs.lock().unwrap_or_else(PoisonError::into_inner);
+    pairs.clone()
 }
 
 /// The store sees one codec, whose keys change.
@@ -99,7 +102,7 @@ impl Codec for Keys {
         now: UnixTime,
         out: &mut String,
     ) -> Result<(), Error> {
-        self.current().1.seal_into(name, payload, now, out)
+        self.ring.seal_into(name, payload, now, out)
     }
 
     fn open_into(
@@ -109,16 +112,16 @@ impl Codec for Keys {
         now: UnixTime,
         out: &mut Vec<u8>,
     ) -> Result<Opened, Error> {
-        self.current().1.open_into(name, cookie, now, out)
+        self.ring.open_into(name, cookie, now, out)
     }
 
     fn serializer(&self) -> Serializer {
-        self.at_start.serializer()
+        self.ring.serializer()
     }
 
-    /// Returns the codecs of the start: a store derives the keys of its rows from them, and rows
-    /// stay readable when the cookies' keys rotate.
-    fn secure_cookies(&self) -> Vec<&SecureCookie> {
-        self.at_start.secure_cookies()
+    /// Returns the codecs of this moment. A store derives the keys of its rows from them, and
+    /// derives them again after a rotation.
+    fn secure_cookies(&self) -> SecureCookies {
+        self.ring.secure_cookies()
     }
 }

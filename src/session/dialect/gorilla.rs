@@ -276,11 +276,13 @@ fn check_expires_on(values: &Values) -> Result<(), Error> {
 
 impl Gorilla {
     fn parse_sealed(&self, opened: Opened<Vec<u8>>) -> Option<(Row<SessionData>, WriteId)> {
-        let (date, serializer) = (opened.issued_at(), opened.serializer().clone());
+        let (date, is_stale) = (opened.issued_at(), opened.is_stale());
+        let serializer = opened.serializer().clone();
         let read = Values::deserialize(&serializer, opened.into_value(), go_metadata::parse);
         let (values, carried) = read?;
         let (write, metadata) = carried.unzip();
-        let metadata = Metadata::loaded(metadata, date, &self.lifetime);
+        let mut metadata = Metadata::loaded(metadata, date, &self.lifetime);
+        metadata.is_stale = is_stale;
         Some(self.row(values, metadata, write))
     }
 

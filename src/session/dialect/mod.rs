@@ -124,7 +124,7 @@ pub enum Dialect {
 
 impl Dialect {
     /// Creates Silverback's own dialect. `codec` seals the cookies, and keys derived from its keys
-    /// seal the rows.
+    /// seal the rows. Both follow the reloads of a [`KeyRing`](crate::codec::KeyRing).
     pub fn native(codec: impl Codec + 'static) -> NativeDialect {
         NativeDialect::new(Arc::new(codec))
     }

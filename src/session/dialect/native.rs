@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{Key, Layout};
-use crate::codec::{self, Codec, UnixTime, derive_chain};
+use crate::codec::{self, Codec, DerivedCodec, UnixTime};
 
 use super::super::data_model::DataModel;
 use super::super::id::{ID_LENGTH, Id};
@@ -151,8 +151,8 @@ impl NativeDialect {
             Some(rows) => Ok(rows.clone()),
             None => {
                 let purpose = format!("session rows 1\0{store_name}\0{cookie_name}");
-                let derived = derive_chain(&*self.cookies, &purpose).map_err(Error::of_codec)?;
-                let derived = derived.ok_or_else(|| {
+                let derived = DerivedCodec::new(self.cookies.clone(), purpose);
+                let derived = derived.map_err(Error::of_codec)?.ok_or_else(|| {
                     Error::usage(
                         "the codec does not show its keys, so none can be derived for the rows: \
                          set NativeDialect::row_codec",
@@ -253,7 +253,8 @@ impl Native {
                 let (values, metadata) =
                     Values::deserialize(serializer, rest.to_vec(), Metadata::parse)?;
                 // No Go program wrote it, so its metadata has the creation time.
-                let metadata = Metadata::loaded(Some(metadata?), NO_DATE, &self.lifetime);
+                let mut metadata = Metadata::loaded(Some(metadata?), NO_DATE, &self.lifetime);
+                metadata.is_stale = opened.is_stale();
                 let values = values.loaded_as(&self.model);
                 Row::Live(SessionData { values, metadata })
             }

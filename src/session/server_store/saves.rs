@@ -49,8 +49,11 @@ impl SharedStore {
             return self.save_alone(&save, None, caller).await;
         };
         // If a touch cannot note the use, the save notes it in the row itself. A touch would also
-        // leave the mark of a copy.
-        let is_noted_in_row = save.owed_cookie || save.data.metadata.is_copy;
+        // leave the mark of a copy, and the seal of an older key.
+        let metadata = &save.data.metadata;
+        let lasts_longer = self.rows.expiry(metadata) > row_ref.expiry;
+        let is_resealed = metadata.is_stale && lasts_longer;
+        let is_noted_in_row = save.owed_cookie || metadata.is_copy || is_resealed;
         if save.is_touch && !is_noted_in_row && self.can_touch(&save.data) {
             return self.touch(&save, &row_ref, caller).await;
         }

@@ -503,3 +503,23 @@ fn law_12_near_the_deadline_a_read_saves_and_seals_nothing() {
         assert!(read(&jar, &new, []).await.is_some());
     });
 }
+
+/// So the older key can be removed once the idle limit has passed, even if no session is changed.
+#[test]
+fn law_12_a_noted_use_seals_the_row_with_the_newest_key() {
+    RUNTIME.block_on(async {
+        let server = Server::new();
+        let (pair, older) = (KeyPair::generate().unwrap(), server.pair.clone());
+        let chains = [
+            codecs([older.clone()]),
+            codecs([pair.clone(), older]),
+            codecs([pair]),
+        ];
+        let stores = chains.map(|codecs| server.store_of(native(codecs), ServerOptions::new()));
+        let [old, both, new] = stores;
+        let mut jar = jar_with(&old, |session| session.insert("a", 1)).await;
+        server.clock.pass(600);
+        visit(&mut jar, &both, |_| ()).await;
+        assert!(read(&jar, &new, []).await.is_some());
+    });
+}
