@@ -444,3 +444,79 @@ fn events_allocate_nothing() {
         "the name of the owner is copied for the event"
     );
 }
+
+/// Counters have the documented name and labels, and no label of a session.
+#[cfg(feature = "metrics")]
+#[test]
+fn events_are_counted() {
+    use metrics::{Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder};
+    use metrics::{SharedString, Unit};
+    use silverback::session::events::MetricsEvents;
+
+    type Counts = Arc<Mutex<std::collections::BTreeMap<String, u64>>>;
+
+    #[derive(Default)]
+    struct Counters(Counts);
+
+    struct OneCounter(String, Counts);
+
+    impl CounterFn for OneCounter {
+        fn increment(&self, value: u64) {
+            *self.1.lock().unwrap().entry(self.0.clone()).or_insert(0) += value;
+        }
+
+        fn absolute(&self, _: u64) {
+            unreachable!("events are only counted");
+        }
+    }
+
+    impl Recorder for Counters {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+            let labels = key
+                .labels()
+                .map(|label| format!(" {}={}", label.key(), label.value()));
+            let key = format!("{}{}", key.name(), labels.collect::<String>());
+            Counter::from_arc(Arc::new(OneCounter(key, self.0.clone())))
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            unreachable!("there are only counters")
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            unreachable!("there are only counters")
+        }
+    }
+
+    let recorder = Counters::default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    metrics::with_local_recorder(&recorder, || {
+        let options = ServerOptions::new().observer(MetricsEvents::new());
+        let store = Server::new().store_with(options);
+        runtime.block_on(async {
+            let mut jar = jar_with(&store, |session| session.login("secret owner")).await;
+            super::visit(&mut jar, &store, |session| session.insert("n", 1).unwrap()).await;
+            super::visit(&mut jar, &store, |session| session.insert("n", 2).unwrap()).await;
+            jar.set("__Host-id", "nonsense");
+            jar.session(store.clone()).await.unwrap();
+        });
+    });
+    let counts = recorder.0.lock().unwrap();
+    let shown: Vec<String> = counts
+        .iter()
+        .map(|(key, count)| format!("{key} {count}"))
+        .collect();
+    let name = "silverback_session_events_total";
+    let expected = [
+        format!("{name} event=logged_in cookie=__Host-id reason= 1"),
+        format!("{name} event=refused cookie=__Host-id reason=not valid 1"),
+        format!("{name} event=saved cookie=__Host-id reason= 2"),
+    ];
+    assert_eq!(shown, expected);
+}
