@@ -208,7 +208,9 @@ fn a_leaked_pair_is_removed_at_once_and_the_output_says_who_is_logged_out() {
     let [second, first, waiting] = &file.pairs()[..] else {
         panic!()
     };
-    let said = file.step(START, &["retire", "--leaked", "3"]).ok();
+    let said = file
+        .step(START, &["retire", "--leaked", "3", "--unused"])
+        .ok();
     assert!(
         said.contains(waiting) && said.contains("no user is logged out"),
         "{said}"
@@ -243,6 +245,51 @@ fn a_leaked_pair_is_removed_at_once_and_the_output_says_who_is_logged_out() {
     file.step(START, &["add"]).ok();
     let said = file.step(START, &["retire", "--leaked", "1"]).ok();
     assert!(said.contains("a process that has not loaded it"), "{said}");
+}
+
+/// A session of a leaked pair may have been sealed again by each newer pair.
+#[test]
+fn a_leaked_pair_takes_the_newer_pairs_with_it() {
+    let file_with_three = || {
+        let file = File::new();
+        for step in ["add", "add", "promote", "add", "promote"] {
+            file.step(START, &[step, "--wait", "0s"]).ok();
+        }
+        file.step(START, &["add", "--wait", "0s"]).ok();
+        let pairs = file.pairs();
+        (file, pairs)
+    };
+    let (file, pairs) = file_with_three();
+    let said = file.step(START, &["retire", "--leaked", &pairs[1]]).ok();
+    assert!(
+        said.contains("may have sealed its sessions again"),
+        "{said}"
+    );
+    assert_eq!(
+        file.pairs(),
+        pairs[2..],
+        "the older pair, and the one that waits"
+    );
+    let (file, pairs) = file_with_three();
+    file.step(START, &["retire", "--leaked", "2", "--unused"])
+        .ok();
+    assert_eq!(file.pairs(), [&pairs[..1], &pairs[2..]].concat());
+    let (file, _) = file_with_three();
+    file.step(START, &["retire", "--leaked", "ffffffff"])
+        .fails(2);
+    file.step(START, &["retire", "--unused"]).fails(2);
+}
+
+/// A second promotion by mistake lets no older pair seal.
+#[test]
+fn a_promotion_that_is_repeated_is_refused() {
+    let file = File::with(&format!("{KEYS}, {OTHER}\n"));
+    file.step(START, &["add"]).ok();
+    file.step(START, &["promote", "--deployed"]).ok();
+    let pairs = file.pairs();
+    let refused = file.step(START, &["promote", "--deployed"]).fails(1);
+    assert!(refused.contains("no pair waits"), "{refused}");
+    assert_eq!(file.pairs(), pairs);
 }
 
 #[test]

@@ -185,6 +185,22 @@ impl KeyFile {
         key_file_with_checksum(&text)
     }
 
+    /// Returns the index of a pair, by its fingerprint or its number.
+    pub(super) fn find(&self, pair: &str) -> Option<usize> {
+        let by_name = self.entries.iter().position(|of| of.fingerprint() == pair);
+        let by_number = || {
+            let index = pair.parse::<usize>().ok()?.checked_sub(1)?;
+            (index < self.entries.len()).then_some(index)
+        };
+        by_name.or_else(by_number)
+    }
+
+    /// Returns whether no step was noted in the file: it was made by hand.
+    pub(super) fn has_no_dates(&self) -> bool {
+        let mut dates = self.entries.iter().map(|entry| entry.dates.named());
+        dates.all(|dates| dates.iter().all(|(_, date)| date.is_none()))
+    }
+
     /// Returns the name of the pair at an index, as people read it.
     pub(super) fn name(&self, index: usize) -> String {
         let fingerprint = self.entries.get(index).map(Entry::fingerprint);

@@ -96,9 +96,14 @@ struct Retire {
     #[arg(long, value_name = "DATE", value_parser = file::parse_date)]
     sealed_until: Option<UnixTime>,
 
-    /// Remove pair N at once, because it has leaked: its cookies and sessions are refused
-    #[arg(long, value_name = "N", conflicts_with = "sealed_until")]
-    leaked: Option<usize>,
+    /// Remove this pair at once, because it has leaked, and the newer pairs that may have sealed its
+    /// sessions again: all their users are logged out. Give its number or its fingerprint
+    #[arg(long, value_name = "PAIR", conflicts_with = "sealed_until")]
+    leaked: Option<String>,
+
+    /// Remove the leaked pair alone: no cookie can have been forged with it yet
+    #[arg(long, requires = "leaked")]
+    unused: bool,
 }
 
 /// Show the pairs by their fingerprints, their dates and the next safe step. No key is shown.
@@ -119,7 +124,8 @@ struct Common {
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "30days")]
     max_age: Duration,
 
-    /// The time in which a change of the file reaches every process
+    /// The time in which a change of this file reaches every process, with the time until it is
+    /// deployed
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "10m")]
     wait: Duration,
 
@@ -145,7 +151,14 @@ impl Common {
         &self,
         change: impl FnOnce(&mut KeyFile, &Limits) -> Result<String, Failure>,
     ) -> Result<(), Failure> {
-        let replacement = Replacement::begin(&self.file)?;
+        self.change_with(Replacement::begin(&self.file)?, change)
+    }
+
+    fn change_with(
+        &self,
+        replacement: Replacement,
+        change: impl FnOnce(&mut KeyFile, &Limits) -> Result<String, Failure>,
+    ) -> Result<(), Failure> {
         let mut file = KeyFile::read(replacement.target())?;
         let limits = self.limits();
         let done = change(&mut file, &limits)?;
@@ -173,22 +186,25 @@ impl KeysCommand {
 impl Add {
     fn run(&self) -> Result<(), Failure> {
         let pair = new_pair(self.sign_only)?;
-        if !self.common.file.try_exists()? {
-            let limits = self.common.limits();
-            let file = KeyFile::new(pair, limits.now);
-            Replacement::begin(&self.common.file)?.commit(&file.text())?;
-            let done = "the file was created with one pair, which seals";
-            return report::print(&file, &limits, Some(done), self.common.json);
+        // Another process must not create the file in between.
+        let replacement = Replacement::begin(&self.common.file)?;
+        if replacement.target().try_exists()? {
+            return self
+                .common
+                .change_with(replacement, |file, limits| steps::add(file, limits, pair));
         }
-        self.common
-            .change(|file, limits| steps::add(file, limits, pair))
+        let limits = self.common.limits();
+        let file = KeyFile::new(pair, limits.now);
+        replacement.commit(&file.text())?;
+        let done = "the file was created with one pair, which seals";
+        report::print(&file, &limits, Some(done), self.common.json)
     }
 }
 
 impl Retire {
     fn run(&self) -> Result<(), Failure> {
-        self.common.change(|file, limits| match self.leaked {
-            Some(number) => steps::remove_leaked(file, limits, number),
+        self.common.change(|file, limits| match &self.leaked {
+            Some(pair) => steps::remove_leaked(file, limits, pair, self.unused),
             None => steps::retire(file, limits, self.sealed_until),
         })
     }

@@ -57,7 +57,12 @@ impl Replacement {
     pub(super) fn commit(mut self, text: &str) -> Result<(), Failure> {
         self.write(text).map_err(|error| unwritable(&error))?;
         self.is_done = true;
-        Ok(())
+        sync_folder(&self.target).map_err(|error| {
+            Failure::usage(format_args!(
+                "the key file was replaced, but its folder cannot be synced: {error}: a crash of the \
+                 machine may bring the old file back"
+            ))
+        })
     }
 
     fn write(&mut self, text: &str) -> io::Result<()> {
@@ -67,8 +72,7 @@ impl Replacement {
         }
         self.file.write_all(text.as_bytes())?;
         self.file.sync_all()?;
-        fs::rename(&self.new, &self.target)?;
-        sync_folder(&self.target)
+        fs::rename(&self.new, &self.target)
     }
 }
 

@@ -97,8 +97,8 @@ pub(super) fn promote(
     let (index, from) = match next(file, limits) {
         Next::Promote(index, from) => (index, from),
         // The file was made by hand: the last pair is the new one, if the caller says so.
-        Next::Retire(None) => (file.entries.len() - 1, None),
-        Next::Add | Next::Retire(Some(_)) => {
+        Next::Retire(None) if file.has_no_dates() => (file.entries.len() - 1, None),
+        Next::Add | Next::Retire(_) => {
             return Err(refused("no pair waits for its promotion: add one first"));
         }
     };
@@ -163,28 +163,48 @@ pub(super) fn retire(
     Ok(format!("{name} was removed: its cookies have expired"))
 }
 
-/// Removes a pair at once. The only pair of a file is replaced by a new one.
+/// Removes a leaked pair at once, with the newer pairs that may have sealed its sessions again. With
+/// `is_unused`, removes it alone. If no pair is left, a new one takes its place.
 pub(super) fn remove_leaked(
     file: &mut KeyFile,
     limits: &Limits,
-    number: usize,
+    leaked: &str,
+    is_unused: bool,
 ) -> Result<String, Failure> {
-    let index = number
-        .checked_sub(1)
-        .filter(|index| *index < file.entries.len());
-    let index = index.ok_or_else(|| {
+    let index = file.find(leaked).ok_or_else(|| {
         Failure::usage(format_args!(
-            "the file has no pair {number}: see `silverback keys status`"
+            "the file has no pair {leaked}: see `silverback keys status`"
         ))
     })?;
-    let name = file.name(index);
-    let removed = file.entries.remove(index);
-    let mut done = format!("{name} was removed: {}", logged_out(index, &removed.dates));
-    if file.entries.is_empty() {
-        let pair = new_pair(removed.pair.block().is_none())?;
-        *file = KeyFile::new(pair, limits.now);
-        done.push_str("; a new pair takes its place");
-    } else if index == 0 {
+    let mut done = Vec::new();
+    let seals = |index: usize, entry: &Entry| index == 0 || !entry.dates.is_waiting();
+    // From the last one, so that the numbers are those of the file.
+    for place in (0..=index).rev() {
+        let is_removed = place == index || !is_unused;
+        if let Some(entry) = file.entries.get(place)
+            && is_removed
+            && (place == index || seals(place, entry))
+        {
+            let name = file.name(place);
+            let removed = file.entries.remove(place);
+            let why = match place == index {
+                true => "",
+                false => ", which may have sealed its sessions again,",
+            };
+            let dates = &removed.dates;
+            done.push(format!(
+                "{name}{why} was removed: {}",
+                logged_out(place, dates)
+            ));
+            if file.entries.is_empty() {
+                *file = KeyFile::new(new_pair(removed.pair.block().is_none())?, limits.now);
+                done.push("a new pair takes its place".to_owned());
+                return Ok(done.join("; "));
+            }
+        }
+    }
+    let mut done = done.join("; ");
+    if index == 0 || !is_unused {
         done.push_str(&seal_with_first(file, limits));
     }
     Ok(done)

@@ -63,8 +63,12 @@ use super::watch::KeyRingWatch;
 ///
 /// After the file of a machine has changed, the ring on that machine uses the new keys within
 /// the interval of its watch and the time of one load. A load includes the settle time, if the
-/// file has no checksum. A request that already uses the old chain finishes with it. The keys of
-/// rows in a server, which stores derive from the ring, change with it.
+/// file has no checksum. The keys of rows in a server, which stores derive from the ring, change
+/// with it.
+///
+/// Each opening and each sealing uses the chain of that moment. So a request that has opened a
+/// session with a key that is removed before the request ends may still save it, sealed by a key that stays. After
+/// a leak, restart the service, or see the page `guide::rotation`.
 ///
 /// # Cost
 ///

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -32,8 +33,8 @@ type Function = Box<dyn Fn() -> Result<KeyPairs, Error> + Send + Sync>;
 
 enum Kind {
     File(PathBuf),
-    /// A program and its arguments.
-    Command(Vec<OsString>),
+    /// A program and its arguments, and a mark of the threads that read their output.
+    Command(Vec<OsString>, Arc<()>),
     Function(Function),
 }
 
@@ -48,8 +49,10 @@ impl KeySource {
     /// program, and the others are its arguments. No shell interprets them.
     ///
     /// The keys are refused if the command fails, prints no SPEC or more than 64 KiB, or exceeds
-    /// the [time limit](KeyRingOptions::command_timeout), which kills the program. Its standard
-    /// error is that of the service.
+    /// the [time limit](KeyRingOptions::command_timeout), which kills the program, and not the
+    /// programs that it started. Its standard error is that of the service. A part of a SPEC that a
+    /// command prints before it succeeds is loaded, unless the SPEC has a
+    /// [checksum](super::super::key_file_with_checksum).
     ///
     /// ```no_run
     /// use silverback::codec::{KeyRing, KeyRingOptions, KeySource};
@@ -59,7 +62,8 @@ impl KeySource {
     /// # Ok::<(), silverback::codec::Error>(())
     /// ```
     pub fn command<A: Into<OsString>>(command: impl IntoIterator<Item = A>) -> Self {
-        KeySource(Kind::Command(command.into_iter().map(Into::into).collect()))
+        let command = command.into_iter().map(Into::into).collect();
+        KeySource(Kind::Command(command, Arc::default()))
     }
 
     /// Reads the SPEC that a command prints, as [`command`](KeySource::command) does. The command
@@ -75,7 +79,7 @@ impl KeySource {
             .map(OsString::from)
             .peekable();
         match command.peek() {
-            Some(_) => Ok(KeySource(Kind::Command(command.collect()))),
+            Some(_) => Ok(KeySource(Kind::Command(command.collect(), Arc::default()))),
             None => Err(Error::usage(
                 "the variable for the command that prints the keys is not set: set it to a \
                  program and its arguments",
@@ -99,8 +103,8 @@ impl KeySource {
     ) -> Result<Option<Vec<KeyPair>>, Error> {
         let pairs: Option<KeyPairs> = match &self.0 {
             Kind::Function(read) => Some(read()?),
-            Kind::Command(command) => {
-                let text = output_of(command, options.command_timeout)?;
+            Kind::Command(command, reading) => {
+                let text = output_of(command, options.command_timeout, reading)?;
                 check_checksum(&text).map_err(Error::usage)?;
                 Some(text.parse()?)
             }
@@ -124,7 +128,7 @@ impl fmt::Debug for KeySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
             Kind::File(_) => "KeySource::file",
-            Kind::Command(_) => "KeySource::command",
+            Kind::Command(..) => "KeySource::command",
             Kind::Function(_) => "KeySource::function",
         })
     }
