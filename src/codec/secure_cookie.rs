@@ -99,7 +99,7 @@ impl SecureCookie {
     }
 
     /// Returns whether the two are clones of one codec.
-    pub(super) fn is_clone_of(&self, other: &SecureCookie) -> bool {
+    pub(crate) fn is_clone_of(&self, other: &SecureCookie) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
@@ -110,7 +110,7 @@ impl SecureCookie {
     }
 
     /// Returns whether the two share a hash key, and so accept each other's MACs.
-    pub(super) fn shares_hash_key_with(&self, other: &SecureCookie) -> bool {
+    pub(crate) fn shares_hash_key_with(&self, other: &SecureCookie) -> bool {
         self.0.hash_key.is_same_key_as(&other.0.hash_key)
     }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::{Generation, Generations, IntoBackend, OwnerName};
-use crate::codec::{Codec, IntoCodec, KeyPairs, Opened, UnixTime};
+use crate::codec::{Codec, IntoCodec, KeyPairs, Opened, SecureCookie, UnixTime};
 
 use super::backend_generations::BackendGenerations;
 use super::data_model::DataModel;
@@ -312,8 +312,30 @@ impl CookieStore {
             data: SessionData { values, metadata },
             sealed_at,
             is_stale: opened.is_stale(),
+            opener: self.opener(opened),
             row_ref: None,
         })
+    }
+
+    /// Returns the member of the chain that opened a cookie, if the chain shows its members.
+    fn opener(&self, opened: &Opened) -> Option<SecureCookie> {
+        let members = self.codec.secure_cookies();
+        members.get(opened.key().checked_sub(1)?).cloned()
+    }
+
+    /// Refuses to seal values whose opener is not in the chain any more: its key may have leaked, and a
+    /// newer key must not seal a forged session.
+    fn check_opener(&self, opener: Option<&SecureCookie>) -> Result<(), Error> {
+        let members = self.codec.secure_cookies();
+        let is_removed = |opener: &SecureCookie| {
+            let is_opener =
+                |of: &SecureCookie| of.is_clone_of(opener) || of.shares_hash_key_with(opener);
+            !members.iter().any(is_opener)
+        };
+        match opener.is_some_and(is_removed) {
+            true => Err(Error::gone()),
+            false => Ok(()),
+        }
     }
 
     fn serialize(&self, SessionData { values, metadata }: &SessionData) -> Result<Vec<u8>, Error> {
@@ -389,6 +411,7 @@ impl Storage for CookieStore {
     }
 
     async fn save(&self, save: SaveRequest, _: CancellationToken) -> Result<SaveResult, Error> {
+        self.check_opener(save.opener.as_ref())?;
         if save.revokes_others {
             // A session that cannot be sealed must not revoke others.
             let data = save.data.clone().begun(Some(&any_begun()));

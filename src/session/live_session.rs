@@ -225,6 +225,7 @@ impl LiveSession {
         SaveRequest {
             data: self.0.data.clone(),
             sealed_at: self.0.data.metadata.created,
+            opener: None,
             is_first: false,
             replaces: false,
             revokes_others: false,

@@ -9,7 +9,7 @@ mod legacy_cookies;
 use std::sync::Arc;
 
 use crate::backend::{Key, OwnerName};
-use crate::codec::UnixTime;
+use crate::codec::{SecureCookie, UnixTime};
 
 use super::cookie_life::CookieLife;
 use super::login::{Login, owner_name};
@@ -59,6 +59,8 @@ pub(super) struct State {
     is_new: bool,
     /// True if an older key sealed the client's cookie.
     is_stale: bool,
+    /// The codec that opened the values, if they were in the client's cookie.
+    opener: Option<SecureCookie>,
     refusal: Option<Refusal>,
     /// The owners to revoke: their other sessions end with the next save.
     revokes: Vec<OwnerName>,
@@ -153,6 +155,7 @@ impl State {
             sealed_at: Some(session.sealed_at),
             cookie_end: setup.cookie_life.end(&session.data.metadata),
             is_stale: session.is_stale,
+            opener: session.opener,
             row_ref: session.row_ref,
             ..State::of(session.data, setup, RequestCookie::Present)
         }
@@ -190,6 +193,7 @@ impl State {
             has_ended: false,
             is_new: false,
             is_stale: false,
+            opener: None,
             refusal: None,
             revokes: Vec::new(),
             lasts_longer: false,
@@ -406,8 +410,10 @@ impl State {
         // A session that has ended has no values to keep.
         let keeps = keeps_values && self.phase == Phase::Live && !self.leaves_cookie;
         let kept_values = keeps.then(|| (self.data.values.clone(), self.log.clone()));
+        let opener = self.opener.clone().filter(|_| keeps);
         let keeps_values_of_old = !matches!(self.id_change, IdChange::Replaced { keeps: false });
         self.begin_anew(Phase::Live, lifetime, now);
+        self.opener = opener;
         if let Some((values, log)) = kept_values {
             self.data.values = values;
             self.log = log;
@@ -450,6 +456,7 @@ impl State {
         // A change that was computed from the old session must not be applied to the new one.
         self.version += 1;
         self.data.values.clear();
+        self.opener = None;
         self.data.metadata = Metadata::new(lifetime, now);
         if let Some(log) = &mut self.log {
             log.clear();

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Expiry, Key, OwnerName, Revision};
-use crate::codec::{self, UnixTime};
+use crate::codec::{self, SecureCookie, UnixTime};
 
 use super::id::Id;
 use super::login::{Begun, Login};
@@ -156,6 +156,9 @@ pub(super) struct LoadedSession {
     pub(super) sealed_at: UnixTime,
     /// True if an older key sealed its cookie.
     pub(super) is_stale: bool,
+    /// The codec that opened the session, if the session is in its cookie. Another chain may be in use
+    /// when the session is saved.
+    pub(super) opener: Option<SecureCookie>,
     pub(super) row_ref: Option<Arc<RowRef>>,
 }
 
@@ -211,6 +214,8 @@ pub(super) enum IdChange {
 pub(super) struct SaveRequest {
     pub(super) data: SessionData,
     pub(super) sealed_at: UnixTime,
+    /// The codec that opened the values, as in [`LoadedSession`].
+    pub(super) opener: Option<SecureCookie>,
     /// True if the session was never saved: it begins, or a login replaces another session.
     pub(super) is_first: bool,
     /// True if the session takes the place of the one that the client's cookie opened.

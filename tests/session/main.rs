@@ -23,6 +23,7 @@ mod gorilla;
 mod guards;
 #[path = "../support/in_layout.rs"]
 mod in_layout;
+mod key_ring;
 mod laws;
 mod layers;
 #[path = "../support/log.rs"]

@@ -66,9 +66,10 @@ use super::watch::KeyRingWatch;
 /// file has no checksum. The keys of rows in a server, which stores derive from the ring, change
 /// with it.
 ///
-/// Each opening and each sealing uses the chain of that moment. So a request that has opened a
-/// session with a key that is removed before the request ends may still save it, sealed by a key that stays. After
-/// a leak, restart the service, or see the page `guide::rotation`.
+/// Each opening and each sealing uses the chain of that moment. If a request has opened a session
+/// in a cookie with a pair that was removed before the request ends, the store refuses to save the
+/// session: a pair that stays must not seal a forged one. Values that you open and seal yourself
+/// have no such check.
 ///
 /// # Cost
 ///

@@ -95,6 +95,7 @@ impl Parts {
             data,
             sealed_at,
             is_stale,
+            opener: None,
             row_ref: Some(Arc::new(row_ref)),
         })))
     }

@@ -92,6 +92,7 @@ impl SharedStore {
             data: row.data,
             sealed_at: opened.sealed_at,
             is_stale: opened.is_stale,
+            opener: None,
             row_ref: Some(Arc::new(row_ref)),
         })))
     }

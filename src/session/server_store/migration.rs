@@ -124,6 +124,7 @@ impl ServerStore {
         LoadedSession {
             sealed_at: opened.sealed_at,
             is_stale: opened.is_stale,
+            opener: None,
             row_ref: Some(std::sync::Arc::new(RowRef {
                 id: Some(opened.id),
                 is_stale: opened.is_stale,

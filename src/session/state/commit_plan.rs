@@ -139,6 +139,7 @@ impl State {
             owed_cookie,
             data,
             sealed_at,
+            opener: self.opener.clone(),
             is_first: self.sealed_at.is_none(),
             replaces: self.sealed_at.is_none() && self.has_opened(),
             revokes_others,

@@ -65,12 +65,14 @@ async fn check_lowered(backend: &Mysql, pool: &MySqlPool) -> Tried {
 }
 
 async fn end_other_connections(pool: &MySqlPool) -> Tried {
+    // The pool must not change to a connection that has just ended.
+    let mut own = pool.acquire().await?;
     let others = "SELECT id FROM information_schema.processlist
         WHERE user = 'silverback' AND id <> CONNECTION_ID()";
-    let others: Vec<i64> = sqlx::query_scalar(others).fetch_all(pool).await?;
+    let others: Vec<i64> = sqlx::query_scalar(others).fetch_all(&mut *own).await?;
     for id in others {
         let end = sqlx::AssertSqlSafe(format!("KILL {id}"));
-        sqlx::raw_sql(end).execute(pool).await?;
+        sqlx::raw_sql(end).execute(&mut *own).await?;
     }
     Ok(())
 }
