@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use clap::Args;
+use serde_json::json;
 use silverback::codec::{KeyPair, KeyPairs};
 
 use super::failure::Failure;
@@ -20,6 +21,10 @@ pub(super) struct Keygen {
     /// Leave out the block keys: cookies are signed and not encrypted, so clients can read them
     #[arg(long)]
     sign_only: bool,
+
+    /// Print a JSON object with the field `pairs`: the text of each pair
+    #[arg(long)]
+    json: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -31,7 +36,10 @@ impl Keygen {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let pairs = KeyPairs::generate(self.pairs.into())?;
         let specs: Vec<String> = pairs.iter().map(|pair| self.spec(pair)).collect();
-        writeln!(io::stdout(), "{}", specs.join(","))?;
+        match self.json {
+            true => writeln!(io::stdout(), "{}", json!({ "pairs": specs }))?,
+            false => writeln!(io::stdout(), "{}", specs.join(","))?,
+        }
         Ok(())
     }
 

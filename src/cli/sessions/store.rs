@@ -10,6 +10,7 @@ use silverback::session::{CookieOptions, Dialect, Lifetime, Refusal, ServerOptio
 
 use super::super::failure::Failure;
 use super::super::settings::{CipherName, Keys, SealingHash, from_environment};
+use super::super::wrong_use::cookie_name;
 use super::dialect::{DialectName, TableSettings};
 use super::keys::{KeyArgument, KeyForm};
 
@@ -50,7 +51,7 @@ pub(super) struct Service {
 
     /// The name of the service's cookie, which is part of each record's seal. Required, except for
     /// scs and rbcervilla/redisstore
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = cookie_name)]
     name: Option<String>,
 
     /// The store name of the service, if it has one
