@@ -48,6 +48,9 @@ mod typed_json;
 mod why;
 mod wrong_use;
 
+#[cfg(test)]
+mod tests;
+
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};

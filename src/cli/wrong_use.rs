@@ -90,7 +90,11 @@ fn no_such_command(error: &Error) -> String {
     });
     let known = match synonym {
         Some(command) => Some(command.to_owned()),
-        None => text(error, ContextKind::SuggestedSubcommand),
+        // The last one is the most similar.
+        None => match error.get(ContextKind::SuggestedSubcommand) {
+            Some(ContextValue::Strings(commands)) => commands.last().cloned(),
+            _ => text(error, ContextKind::SuggestedSubcommand),
+        },
     };
     match known {
         Some(known) => format!("there is no such command: did you mean {known}?"),

@@ -1,8 +1,12 @@
 //! Runs the `silverback` program as a user does: every command, every exit code, and each
 //! cookie of the vectors.
 
+#[cfg(all(feature = "sqlite", feature = "mysql"))]
+mod bare_rows;
 mod commands;
+mod described;
 mod edit;
+mod exact;
 #[cfg(all(feature = "sqlite", feature = "mysql"))]
 mod go_rows;
 #[cfg(all(feature = "sqlite", feature = "mysql", feature = "etcd"))]
@@ -28,12 +32,14 @@ mod go_rows_of_dolab;
 mod go_servers;
 #[cfg(feature = "sqlite")]
 mod go_sessions;
+mod json;
 mod migrate;
 #[cfg(unix)]
 mod other_users;
 mod program;
 #[path = "../support/required.rs"]
 mod required;
+mod revoke;
 #[cfg(any(
     feature = "postgres",
     feature = "mysql",
@@ -46,3 +52,4 @@ mod servers;
 mod sessions;
 mod vectors;
 mod why;
+mod wrong_use;

@@ -21,12 +21,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// A service with records in its own folder, or in a server.
 pub(crate) struct Service {
     folder: Option<PathBuf>,
-    url: String,
-    store: ServerStore,
+    pub(crate) url: String,
+    pub(crate) store: ServerStore,
 }
 
 impl Service {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let shop = ServerOptions::new().lifetime(Lifetime::new());
         Service::with(&CodecOptions::new(), shop).await
     }
@@ -82,28 +82,28 @@ impl Service {
         (jar, session.id().unwrap().to_string())
     }
 
-    async fn is_gone(&self, jar: &Jar) -> bool {
+    pub(crate) async fn is_gone(&self, jar: &Jar) -> bool {
         jar.session(self.store.clone()).await.unwrap().is_new()
     }
 
     /// Runs `sessions COMMAND` on the store.
-    fn run(&self, command: &str, arguments: &[&str]) -> Run {
+    pub(crate) fn run(&self, command: &str, arguments: &[&str]) -> Run {
         let before = ["sessions", command, "--store", &self.url];
         silverback(before.iter().chain(arguments), "")
     }
 
     /// Runs `sessions COMMAND` with the keys and the name that open the records.
-    fn run_with_keys(&self, command: &str, arguments: &[&str]) -> Run {
+    pub(crate) fn run_with_keys(&self, command: &str, arguments: &[&str]) -> Run {
         let keys = ["--keys", KEYS, "--name", "__Host-id"];
         self.run(command, &[&keys, arguments].concat())
     }
 
-    fn backend(&self) -> &Arc<dyn Backend> {
+    pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
         self.store.backend()
     }
 
     /// Creates a record that is not a session.
-    async fn put(&self, key: &str, value: &str, expiry: Expiry) {
+    pub(crate) async fn put(&self, key: &str, value: &str, expiry: Expiry) {
         let (key, record) = (Key::new(key).unwrap(), Record::new(value, expiry));
         self.backend()
             .create(&key, &record)

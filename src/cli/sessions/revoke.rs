@@ -155,8 +155,8 @@ impl Revoke {
         };
         let mut counts = Counts::default();
         let done = revocation.run(&mut counts).await;
-        if done.is_err() && !self.dry_run {
-            let ended = counts.ended.unwrap_or(0);
+        let ended = counts.ended.unwrap_or(0);
+        if done.is_err() && !self.dry_run && ended > 0 {
             report(format_args!("{ended} sessions were ended before the error"));
         }
         done.map(|()| counts)
