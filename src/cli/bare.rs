@@ -9,6 +9,7 @@ use silverback::codec::{Codec, Codecs};
 use super::cookies::Cookies;
 use super::copied_bytes::readings;
 use super::failure::Failure;
+use super::native_row::NativeRow;
 use super::payload::{Format, View};
 use super::settings::{AgeLimits, Opening};
 
@@ -21,14 +22,16 @@ pub(super) struct Bare {
     gob: bool,
 
     /// Read the value column of a session's row that this Go package wrote, likewise. Rows of gorilla
-    /// are sealed: give the keys and the --name of the service. For rows of Silverback, use
-    /// `sessions show`
+    /// and of Silverback (native) are sealed: give the keys and the --name of the service
     #[arg(long, value_enum, value_name = "PACKAGE")]
     row: Option<Row>,
 
     /// Read the value from this file
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, conflicts_with = "cookie", requires = "bare")]
     file: Option<PathBuf>,
+
+    #[command(flatten)]
+    native: NativeRow,
 }
 
 /// The forms of rows. The aliases are the names of `sessions --dialect`.
@@ -54,6 +57,9 @@ enum Row {
     /// dolab/session: JSON
     #[value(aliases = ["dolab-redis", "dolab-memcache"])]
     Dolab,
+    /// Silverback itself: sealed to its key, so --row-key is needed; printed as by `sessions show`
+    #[value(alias = "silverback")]
+    Native,
 }
 
 impl Bare {
@@ -75,6 +81,7 @@ impl Bare {
             Some(Row::Scs) => first(&readings, &CLEAR, view, "a row of scs"),
             Some(Row::Redistore) => first(&readings, &CLEAR, view, "a row of redistore"),
             Some(Row::Dolab) => first(&readings, &[Format::Json], view, "a row of dolab/session"),
+            Some(Row::Native) => self.native.open(&readings, opening, view),
             Some(Row::Gorilla) => opened(&readings, opening, view),
         }?;
         let line = match cookies.json {

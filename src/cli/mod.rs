@@ -11,7 +11,7 @@
 //! | `cookies.rs` | the cookie arguments: one on the command line, or one a line on standard input |
 //! | `pasted.rs`, `frame.rs` | a cookie in the text that a person copied, and the parts of a cookie that need no key |
 //! | `payload.rs`, `gob.rs` | conversions of payloads to JSON, and back |
-//! | `bare.rs`, `copied_bytes.rs` | values without a cookie: a gob, or the row of a session |
+//! | `bare.rs`, `native_row.rs`, `copied_bytes.rs` | values without a cookie: a gob, or the row of a session |
 //! | `exact.rs` | JSON that loses nothing |
 //! | `json_text.rs` | JSON as text: white space, numbers as Go prints them, integers of Go |
 //! | `typed_json.rs`, `edit_gob.rs` | JSON with the Go type of an existing value, and the changes of `edit` to a map in gob |
@@ -39,6 +39,7 @@ mod inspect;
 mod json_text;
 mod keygen;
 mod man;
+mod native_row;
 mod pasted;
 mod payload;
 mod reseal;

@@ -61,7 +61,7 @@ pub(super) struct CookieFormat {
 
     /// The mode in which a block key encrypts
     #[arg(long, value_enum, default_value_t)]
-    cipher: CipherName,
+    pub(super) cipher: CipherName,
 
     /// The longest cookie, in bytes; 0 means no limit
     #[arg(long, value_name = "BYTES", default_value_t = 4096)]
@@ -72,7 +72,7 @@ pub(super) struct CookieFormat {
 #[derive(Args)]
 pub(super) struct Opening {
     #[command(flatten)]
-    keys: Keys,
+    pub(super) keys: Keys,
 
     #[command(flatten)]
     pub(super) format: CookieFormat,

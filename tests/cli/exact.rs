@@ -205,6 +205,9 @@ fn types_and_values_of_other_programs_come_back() {
             Interface::from(minus_zero),
         )]));
     }
+    // A session has another type of map.
+    let strings = Value::map_of_strings([("a", Interface::from("b"))]);
+    assert!(comes_back(&strings).starts_with("{\"$gob\":\""));
     let mut deep: Interface = 1_i64.into();
     for _ in 0..300 {
         deep = Interface::of("[]interface {}", Value::slice_of_interfaces([deep]));

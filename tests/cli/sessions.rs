@@ -292,6 +292,58 @@ async fn show_opens_a_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_was_copied_opens_without_the_store() {
+    let options = ServerOptions::new().lifetime(Lifetime::new());
+    let service = Service::named("staging", &CodecOptions::new(), options).await;
+    let (_, key) = service.session(|session| session.login("ape")).await;
+    let load = async || service.backend().load(&Key::new(&*key).unwrap()).await;
+    let row = load().await.unwrap().unwrap().record.value().to_vec();
+    let named = ["--name", "__Host-id", "--store-name", "staging"];
+    let decode = |keys: &str, key: &str, more: &[&str], row: &[u8]| {
+        let fixed = [
+            "decode",
+            "--row",
+            "native",
+            "--keys",
+            keys,
+            "--row-key",
+            key,
+        ];
+        silverback(fixed.iter().chain(&named).chain(more), row)
+    };
+    let shown = service.run_with_keys("show", &["--json", "--store-name", "staging", &key]);
+    let (mut shown, opened) = (json(&shown.ok()), json(&decode(KEYS, &key, &[], &row).ok()));
+    // The value of a row does not have its expiry.
+    shown["expires"] = Json::Null;
+    assert_eq!(opened, shown);
+    let hex = format!("\\x{}", base16ct::lower::encode_string(&row));
+    assert_eq!(json(&decode(KEYS, &key, &[&hex], b"").ok()), shown);
+    assert_eq!(
+        json(&decode(KEYS, &key, &["--json"], &row).ok())["value"],
+        shown
+    );
+    assert_eq!(decode(KEYS, &key, &["--types"], &row).ok(), "[]\n");
+    for (keys, key) in [(OTHER, &*key), (KEYS, UNKNOWN)] {
+        let refused = decode(keys, key, &[], &row).fails(1);
+        assert!(refused.contains("--row-key"), "{refused}");
+    }
+    let ended = service.store.end_by_key(&Key::new(&*key).unwrap()).await;
+    assert!(ended.unwrap().found().is_some());
+    let tombstone = load().await.unwrap().unwrap().record.value().to_vec();
+    assert!(
+        decode(KEYS, &key, &[], &tombstone)
+            .fails(1)
+            .contains("ended or moved")
+    );
+    let missing = ["decode", "--row", "native", "--keys", KEYS, "--name", "id"];
+    assert!(
+        silverback(missing, &row)
+            .fails(2)
+            .contains("needs --row-key")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn show_opens_sessions_of_services_with_other_settings() {
     let options = ServerOptions::new().cookie(CookieOptions::new().name("shop").unwrap());
     let codec = CodecOptions::new().serializer(Serializer::Json);

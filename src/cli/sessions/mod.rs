@@ -6,6 +6,7 @@
 //! | `store.rs` | the options for the store, and for the keys that open its records |
 //! | `dialect.rs` | the programs that wrote the records, and their stores |
 //! | `keys.rs` | the KEY arguments, and the search for the records that they name |
+//! | `copied_row.rs` | a row that was copied out of its server, for `decode` |
 //! | `skipped.rs` | reports about records that could not be read |
 //! | `list.rs`, `show.rs`, `end.rs`, `revoke.rs`, `remove.rs`, `purge.rs`, `migrate.rs` | one command each |
 //! | `revoke_run.rs`, `revoke_before.rs` | the work of a revocation, and the time before which sessions end |
@@ -14,6 +15,7 @@
 
 mod checkpoint;
 mod concurrent;
+mod copied_row;
 mod dialect;
 mod end;
 mod keys;
@@ -35,6 +37,9 @@ use std::ffi::OsString;
 use clap::{Args, Subcommand};
 
 use super::failure::Failure;
+
+pub(super) use copied_row::{json_of as json_of_copy, open as open_copied_row};
+pub(super) use store::{SerializerName, Service};
 
 /// List, show, end and revoke the sessions that a service keeps in a server; remove and purge
 /// records; migrate sessions to another store.

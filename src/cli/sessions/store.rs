@@ -45,7 +45,7 @@ pub(super) struct StoreArguments {
 
 /// The options that open the records: the settings of the service that wrote them.
 #[derive(Args)]
-pub(super) struct Service {
+pub(in super::super) struct Service {
     #[command(flatten)]
     keys: Keys,
 
@@ -78,7 +78,7 @@ pub(super) struct Service {
 
 /// The formats that the values of a session can have.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(super) enum SerializerName {
+pub(in super::super) enum SerializerName {
     /// Go's encoding/gob
     #[default]
     Gob,
@@ -141,7 +141,7 @@ impl StoreArguments {
         let options = ServerOptions::new().cookie(cookie).lifetime(lifetime);
         let dialect: Dialect = match self.dialect {
             DialectName::Native => {
-                let codecs = service.codecs(service.serializer, CodecOptions::new())?;
+                let codecs = service.native_codecs(CodecOptions::new())?;
                 // This program does not know the service's limit either.
                 Dialect::native(codecs)
                     .store_name(&service.store_name)
@@ -210,7 +210,7 @@ fn any_lifetime() -> Lifetime {
 }
 
 impl Service {
-    pub(super) fn of(
+    pub(in super::super) fn of(
         keys: Keys,
         name: &str,
         store_name: &str,
@@ -225,6 +225,19 @@ impl Service {
             cipher,
             hash,
         }
+    }
+
+    pub(super) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    pub(super) fn store_name(&self) -> &str {
+        &self.store_name
+    }
+
+    /// Returns the codecs of Silverback's own records.
+    pub(super) fn native_codecs(&self, options: CodecOptions) -> Result<Codecs, Failure> {
+        self.codecs(self.serializer, options)
     }
 
     fn codecs(&self, serializer: SerializerName, options: CodecOptions) -> Result<Codecs, Failure> {
