@@ -11,6 +11,7 @@ use silverback::codec::{
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
+use super::pasted::Pasted;
 use super::payload::{self, Format};
 use super::wrong_use::cookie_name;
 
@@ -214,8 +215,32 @@ impl Opening {
         let readings = KeyPairs::other_readings(&keys.spec);
         let opening = readings
             .iter()
-            .find(|other| hashes.iter().any(|hash| opens(other.keys(), *hash)))?;
-        Some(format!("{opening} opens it"))
+            .find(|other| hashes.iter().any(|hash| opens(other.keys(), *hash)));
+        match opening {
+            Some(opening) => Some(format!("{opening} opens it")),
+            None => self.hint_at_pasted(keys, hashes, cookie),
+        }
+    }
+
+    /// Returns a hint if the keys open the cookie in the text that a person has copied.
+    fn hint_at_pasted(
+        &self,
+        keys: &OpeningKeys,
+        hashes: &[HashFunction],
+        text: &str,
+    ) -> Option<String> {
+        let name = &*self.format.name;
+        let pasted = Pasted::read(text, &[name]);
+        let step = pasted.steps.first()?;
+        let opens = |hash: &HashFunction| {
+            let codecs = self
+                .format
+                .codecs(keys.pairs.clone(), *hash, &AgeLimits::ANY);
+            let opened = codecs.map(|codecs| codecs.open_at(name, &pasted.value, self.clock.now()));
+            matches!(opened, Ok(Ok(_)))
+        };
+        let is_open = hashes.iter().any(opens);
+        is_open.then(|| format!("{step}: give the value alone, or see `silverback why`"))
     }
 
     /// Returns the chain of these keys, with a hash function that may differ from the option's.

@@ -121,6 +121,32 @@ fn a_cookie_or_a_key_in_place_of_the_name_is_recognized_and_not_quoted() {
 }
 
 #[test]
+fn a_pasted_cookie_gets_a_hint_only_if_its_value_opens() {
+    let fixed = ["--keys", KEYS, "--name", "sid"];
+    let cookie = silverback(["encode"].iter().chain(&fixed), "\"ape\"").ok();
+    let cookie = cookie.trim();
+    for (text, hint) in [
+        (
+            format!("sid={cookie}"),
+            "the value has its name in front of it: give the value alone",
+        ),
+        (
+            format!("Cookie: sid={cookie}"),
+            "the whole Cookie field is given",
+        ),
+        (format!("\"{cookie}\""), "the value is in quotes"),
+        (cookie.replace('=', "%3D"), "percent-encoded"),
+    ] {
+        let refused = silverback(["decode"].iter().chain(&fixed).chain(&[&*text]), "").fails(1);
+        let is_changed = text != cookie;
+        assert_eq!(refused.contains(hint), is_changed, "{refused}");
+        assert!(!refused.contains(cookie), "{refused}");
+    }
+    let other = silverback(["decode"].iter().chain(&fixed).chain(&["sid=nonsense"]), "").fails(1);
+    assert!(!other.contains("in front of it"), "{other}");
+}
+
+#[test]
 fn the_help_warns_of_keys_on_the_command_line() {
     for command in [
         &["decode"][..],
