@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use silverback::backend::{Expiry, Key};
-use silverback::codec::{CodecOptions, UnixTime};
+use silverback::codec::{CodecOptions, KeyPairs, UnixTime};
 use silverback::session::testing::Jar;
-use silverback::session::{Lifetime, ServerOptions};
+use silverback::session::{CookieStore, Lifetime, ServerOptions};
 
 use crate::program::{KEYS, OTHER, Run, command, run, silverback};
 use crate::required::not_run;
@@ -163,6 +163,26 @@ async fn exactly_the_selected_sessions_end_in_redis() {
                     if redis.call('TTL', key) == -1 then n = n + 1 end end return n";
     let immortal = server.command(&format!("EVAL \"{immortal}\" 0"));
     assert_eq!(immortal.unwrap().trim(), ":0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_in_cookies_end_with_their_owner() {
+    let service = Service::new().await;
+    let keys = KEYS.parse::<KeyPairs>().unwrap();
+    let store = CookieStore::new(keys)
+        .unwrap()
+        .revocable_in(service.backend().clone());
+    let store = store.unwrap();
+    let login = async |owner: &str| {
+        let jar = Jar::with(store.clone(), |session| session.login(owner)).await;
+        jar.unwrap()
+    };
+    let is_new = async |jar: &Jar| jar.session(store.clone()).await.unwrap().is_new();
+    let (ape, other) = (login("ape").await, login("other").await);
+    assert_eq!((is_new(&ape).await, is_new(&other).await), (false, false));
+    let revoked = json_of(service.run("revoke", &["--owner", "ape", "--json"]));
+    assert_eq!(revoked, counts(0, 0));
+    assert_eq!((is_new(&ape).await, is_new(&other).await), (true, false));
 }
 
 #[tokio::test(flavor = "multi_thread")]

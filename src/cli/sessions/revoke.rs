@@ -25,7 +25,9 @@ const OWNER_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// again until none is left to end. A second run finds nothing, unless a request was running for
 /// longer than --wait.
 ///
-/// With --owner alone, all sessions of the owner end in one step, and no keys are needed. Otherwise give
+/// With --owner alone, all sessions of the owner end in one step, and no keys are needed. Sessions in
+/// cookies end, too, if this store revokes them (`CookieStore::revocable_in`); they are not counted.
+/// Otherwise give
 /// the keys of the service, the name of its cookie, and its store name if it has one. A record that the
 /// keys do not open is named and stays, and the exit status is 1.
 ///
