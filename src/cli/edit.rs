@@ -94,7 +94,8 @@ impl Edit {
         let answer = |cookie: &str| {
             let opened = codecs.open_at(&format.name, cookie, now)?;
             let edited = changes.apply(format.serializer, opened.value())?;
-            codecs.seal_at(&format.name, &edited, opened.issued_at())
+            let sealed = codecs.seal_at(&format.name, &edited, opened.issued_at())?;
+            Ok(self.cookies.line_of(sealed))
         };
         let hint = |cookie: &str| self.opening.hint(&keys, &[hash], cookie);
         self.cookies.process(answer, hint)

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use clap::Args;
+use serde_json::json;
 use silverback::codec::Codec;
 use silverback::gob::Value;
 
@@ -29,12 +30,21 @@ pub(super) struct Encode {
 
     #[command(flatten)]
     clock: Clock,
+
+    /// Standard input is the text of `decode --exact`
+    #[arg(long)]
+    exact: bool,
+
+    /// Print a JSON object with the field `cookie`
+    #[arg(long)]
+    json: bool,
 }
 
 const AFTER_HELP: &str = "\
 Example:
   export SILVERBACK_KEYS=$(silverback keygen)
-  echo '{\"user\": \"ape\"}' | silverback encode --name sid";
+  echo '{\"user\": \"ape\"}' | silverback encode --name sid
+  silverback decode --name sid --exact COOKIE | silverback encode --name new --exact";
 
 impl Encode {
     pub(super) fn run(&self) -> Result<(), Failure> {
@@ -46,14 +56,17 @@ impl Encode {
             .codecs(self.keys.read()?, self.hash.into(), &AgeLimits::ANY)?;
         let mut input = Vec::new();
         io::stdin().read_to_end(&mut input)?;
-        let payload = payload::from_input(*serializer, input)?;
+        let payload = payload::from_input(*serializer, self.exact, input)?;
         if *serializer == Format::Gob
             && let Ok(value) = Value::from_slice(&payload)
         {
             gob::report_unregistered("the document", value.registered_names());
         }
         let cookie = codecs.seal_at(name, &payload, self.clock.now())?;
-        writeln!(io::stdout(), "{cookie}")?;
+        match self.json {
+            true => writeln!(io::stdout(), "{}", json!({ "cookie": cookie }))?,
+            false => writeln!(io::stdout(), "{cookie}")?,
+        }
         Ok(())
     }
 }

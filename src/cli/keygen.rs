@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use clap::Args;
+use serde_json::json;
 use silverback::codec::{HashKey, KeyPair};
 use zeroize::Zeroizing;
 
@@ -21,6 +22,10 @@ pub(super) struct Keygen {
     /// Leave out the block keys: cookies are signed and not encrypted, so clients can read them
     #[arg(long)]
     sign_only: bool,
+
+    /// Print a JSON object with the field `pairs`: the text of each pair
+    #[arg(long)]
+    json: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -33,7 +38,10 @@ impl Keygen {
         let pairs = (0..self.pairs).map(|_| new_pair(self.sign_only));
         let specs = pairs.map(|pair| Ok(spec_of(&pair?).to_string()));
         let specs: Vec<String> = specs.collect::<Result<_, Failure>>()?;
-        writeln!(io::stdout(), "{}", specs.join(","))?;
+        match self.json {
+            true => writeln!(io::stdout(), "{}", json!({ "pairs": specs }))?,
+            false => writeln!(io::stdout(), "{}", specs.join(","))?,
+        }
         Ok(())
     }
 }

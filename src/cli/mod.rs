@@ -11,20 +11,28 @@
 //! | `cookies.rs` | the cookie arguments: one on the command line, or one a line on standard input |
 //! | `pasted.rs`, `frame.rs` | a cookie in the text that a person copied, and the parts of a cookie that need no key |
 //! | `payload.rs`, `gob.rs` | conversions of payloads to JSON, and back |
+//! | `bare.rs`, `native_row.rs`, `copied_bytes.rs` | values without a cookie: a gob, or the row of a session |
+//! | `exact.rs` | JSON that loses nothing |
 //! | `json_text.rs` | JSON as text: white space, numbers as Go prints them, integers of Go |
 //! | `typed_json.rs`, `edit_gob.rs` | JSON with the Go type of an existing value, and the changes of `edit` to a map in gob |
 //! | `dates.rs` | dates as text |
 //! | `keygen.rs`, `encode.rs`, `decode.rs`, `inspect.rs`, `reseal.rs`, `edit.rs` | one command each |
 //! | `keys/` | the commands that rotate the keys in a file |
+//! | `completions.rs`, `man.rs` | the commands that describe this program to shells and to man |
+//! | `wrong_use.rs` | errors of the command line, without its values |
 //! | `why/` | the command that says why a cookie is refused |
 //! | `sessions/` | the commands for sessions in a server |
 
+mod bare;
+mod completions;
 mod cookies;
+mod copied_bytes;
 mod dates;
 mod decode;
 mod edit;
 mod edit_gob;
 mod encode;
+mod exact;
 mod failure;
 mod frame;
 mod gob;
@@ -32,6 +40,8 @@ mod inspect;
 mod json_text;
 mod keygen;
 mod keys;
+mod man;
+mod native_row;
 mod pasted;
 mod payload;
 mod reseal;
@@ -39,10 +49,14 @@ mod sessions;
 mod settings;
 mod typed_json;
 mod why;
+mod wrong_use;
+
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use failure::{Failure, report};
 
@@ -80,11 +94,17 @@ enum Command {
     Reseal(reseal::Reseal),
     Edit(edit::Edit),
     Sessions(sessions::Sessions),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// Runs the program, and returns its exit code.
 pub(crate) fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse_from(sessions::with_keys_last(std::env::args_os())) {
+    let line = sessions::with_keys_last(std::env::args_os());
+    if let Some(error) = wrong_use::unknown_option(&Arguments::command(), &line) {
+        return print_help_or_error(&error);
+    }
+    let arguments = match Arguments::try_parse_from(line) {
         Ok(arguments) => arguments,
         Err(help_or_error) => return print_help_or_error(&help_or_error),
     };
@@ -98,6 +118,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Reseal(command) => command.run(),
         Command::Edit(command) => command.run(),
         Command::Sessions(command) => command.run(),
+        Command::Completions(command) => command.run(Arguments::command()),
+        Command::Man(command) => command.run(Arguments::command()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -117,5 +139,5 @@ fn print_help_or_error(help_or_error: &clap::Error) -> ExitCode {
         report(help_or_error);
         return ExitCode::from(2);
     }
-    Failure::usage(settings::without_values(help_or_error)).report()
+    Failure::usage(wrong_use::without_values(help_or_error)).report()
 }

@@ -1,14 +1,16 @@
 //! Converts payloads to JSON, for people and other programs, and JSON to payloads.
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
 use silverback::codec::{self, Serializer};
-use silverback::gob::Value;
+use silverback::gob::{GoString, Value};
 
 use super::failure::Failure;
-use super::gob;
 use super::json_text::{compact, parse};
+use super::{exact, gob};
 
 /// The format of a payload.
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -24,9 +26,13 @@ pub(super) enum Format {
     Raw,
 }
 
-/// Converts standard input to a payload.
-pub(super) fn from_input(format: Format, input: Vec<u8>) -> Result<Vec<u8>, Failure> {
-    if format == Format::Raw {
+/// Converts standard input to a payload. With `is_exact`, it is the text of `decode --exact`.
+pub(super) fn from_input(
+    format: Format,
+    is_exact: bool,
+    input: Vec<u8>,
+) -> Result<Vec<u8>, Failure> {
+    if format == Format::Raw && !is_exact {
         return Ok(input);
     }
     let not_json = |why: &dyn std::fmt::Display| {
@@ -40,6 +46,14 @@ pub(super) fn from_input(format: Format, input: Vec<u8>) -> Result<Vec<u8>, Fail
             error.column()
         ))
     })?;
+    if is_exact && matches!(format, Format::Gob | Format::Raw) {
+        let document = parse(&compact).map_err(|error| not_json(&error))?;
+        return from_exact(format, &document).ok_or_else(|| {
+            Failure::usage(
+                "standard input is not the text of `decode --exact` with this --serializer",
+            )
+        });
+    }
     if format == Format::Gob {
         let document = parse(&compact).map_err(|error| not_json(&error))?;
         let value = gob::value(&document)
@@ -47,6 +61,13 @@ pub(super) fn from_input(format: Format, input: Vec<u8>) -> Result<Vec<u8>, Fail
         return Ok(value.to_vec());
     }
     from_json(format, compact).map_err(Failure::usage)
+}
+
+fn from_exact(format: Format, document: &serde_json::Value) -> Option<Vec<u8>> {
+    match format {
+        Format::Raw => STANDARD.decode(document.as_str()?).ok(),
+        _ => Some(exact::value(document)?.to_vec()),
+    }
 }
 
 /// Converts compact JSON to a payload, for the formats that contain JSON text.
@@ -77,6 +98,49 @@ pub(super) fn to_json(format: Format, payload: &[u8]) -> Result<String, codec::E
                 .map(|value| gob::to_json(&value))
                 .map_err(|_| codec::Error::not_valid_though_authentic())
         }
+    }
+}
+
+/// What is shown of a payload.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum View {
+    /// Its JSON.
+    Plain,
+    /// JSON that loses nothing.
+    Exact,
+    /// The registered names of its Go types.
+    Types,
+}
+
+impl View {
+    /// Returns the name of the field that has it.
+    pub(super) fn field(self) -> &'static str {
+        match self {
+            View::Types => "types",
+            View::Plain | View::Exact => "value",
+        }
+    }
+
+    /// Returns one line of JSON.
+    pub(super) fn of(self, format: Format, payload: &[u8]) -> Result<String, codec::Error> {
+        if self == View::Plain || (self == View::Exact && format != Format::Gob) {
+            return to_json(format, payload);
+        }
+        if format != Format::Gob {
+            return Err(codec::Error::usage(
+                "only gob has Go types: leave out --types",
+            ));
+        }
+        let value = Value::from_slice(payload);
+        let value = value.map_err(|_| codec::Error::not_valid_though_authentic())?;
+        Ok(match self {
+            View::Types => {
+                let names = value.registered_names().map(GoString::to_string_lossy);
+                let names: BTreeSet<_> = names.collect();
+                serde_json::json!(names).to_string()
+            }
+            _ => exact::text(&value),
+        })
     }
 }
 

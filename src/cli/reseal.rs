@@ -46,7 +46,8 @@ impl Reseal {
         let (name, now) = (&format.name, clock.now());
         let answer = |cookie: &str| {
             let opened = open(&codecs, &sha1_codecs, name, cookie, now)?;
-            codecs.seal_at(name, opened.value(), opened.issued_at())
+            let resealed = codecs.seal_at(name, opened.value(), opened.issued_at())?;
+            Ok(self.cookies.line_of(resealed))
         };
         let hashes = [hash, HashFunction::Sha1];
         let hint = |cookie: &str| self.opening.hint(&keys, &hashes, cookie);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use silverback::codec::{
     Cipher, Codec, CodecOptions, Codecs, HashFunction, KeyPairs, Serializer, UnixTime,
     read_key_file,
@@ -11,7 +11,9 @@ use silverback::codec::{
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
+use super::pasted::Pasted;
 use super::payload::{self, Format};
+use super::wrong_use::cookie_name;
 
 /// The variable with the keys, used if no option gives them.
 const KEYS_VARIABLE: &str = "SILVERBACK_KEYS";
@@ -19,12 +21,13 @@ const KEYS_VARIABLE: &str = "SILVERBACK_KEYS";
 /// The options for the keys.
 #[derive(Clone, Args)]
 pub(super) struct Keys {
-    /// The keys: HASH[:BLOCK] pairs, newest first (default: the variable SILVERBACK_KEYS)
+    /// The keys: HASH[:BLOCK] pairs, newest first (default: the variable SILVERBACK_KEYS). Other
+    /// users of the machine can see the command line: prefer the variable or --keys-file
     #[arg(long, value_name = "SPEC", conflicts_with = "keys_file")]
     keys: Option<String>,
 
     /// A file with the keys, one pair a line
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     keys_file: Option<PathBuf>,
 
     /// Accept hash keys shorter than 32 bytes
@@ -50,7 +53,7 @@ impl Keys {
 #[derive(Args)]
 pub(super) struct CookieFormat {
     /// The cookie's name, which is part of its seal
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = cookie_name)]
     pub(super) name: String,
 
     /// The format of the payload
@@ -59,7 +62,7 @@ pub(super) struct CookieFormat {
 
     /// The mode in which a block key encrypts
     #[arg(long, value_enum, default_value_t)]
-    cipher: CipherName,
+    pub(super) cipher: CipherName,
 
     /// The longest cookie, in bytes; 0 means no limit
     #[arg(long, value_name = "BYTES", default_value_t = 4096)]
@@ -70,7 +73,7 @@ pub(super) struct CookieFormat {
 #[derive(Args)]
 pub(super) struct Opening {
     #[command(flatten)]
-    keys: Keys,
+    pub(super) keys: Keys,
 
     #[command(flatten)]
     pub(super) format: CookieFormat,
@@ -212,8 +215,32 @@ impl Opening {
         let readings = KeyPairs::other_readings(&keys.spec);
         let opening = readings
             .iter()
-            .find(|other| hashes.iter().any(|hash| opens(other.keys(), *hash)))?;
-        Some(format!("{opening} opens it"))
+            .find(|other| hashes.iter().any(|hash| opens(other.keys(), *hash)));
+        match opening {
+            Some(opening) => Some(format!("{opening} opens it")),
+            None => self.hint_at_pasted(keys, hashes, cookie),
+        }
+    }
+
+    /// Returns a hint if the keys open the cookie in the text that a person has copied.
+    fn hint_at_pasted(
+        &self,
+        keys: &OpeningKeys,
+        hashes: &[HashFunction],
+        text: &str,
+    ) -> Option<String> {
+        let name = &*self.format.name;
+        let pasted = Pasted::read(text, &[name]);
+        let step = pasted.steps.first()?;
+        let opens = |hash: &HashFunction| {
+            let codecs = self
+                .format
+                .codecs(keys.pairs.clone(), *hash, &AgeLimits::ANY);
+            let opened = codecs.map(|codecs| codecs.open_at(name, &pasted.value, self.clock.now()));
+            matches!(opened, Ok(Ok(_)))
+        };
+        let is_open = hashes.iter().any(opens);
+        is_open.then(|| format!("{step}: give the value alone, or see `silverback why`"))
     }
 
     /// Returns the chain of these keys, with a hash function that may differ from the option's.
@@ -244,6 +271,15 @@ impl Clock {
 impl CookieFormat {
     pub(super) fn cipher(&self) -> Cipher {
         self.cipher.into()
+    }
+
+    /// Returns the same format for cookies of any length.
+    pub(super) fn with_any_length(&self) -> Self {
+        CookieFormat {
+            name: self.name.clone(),
+            max_length: 0,
+            ..*self
+        }
     }
 
     /// Returns the chain of these keys with this hash function.
@@ -302,41 +338,4 @@ impl From<OpeningHash> for HashFunction {
             OpeningHash::Sha1 => HashFunction::Sha1,
         }
     }
-}
-
-/// Returns clap's error in one line, without the values that clap quotes: one may be a key in
-/// the wrong place.
-pub(super) fn without_values(error: &clap::Error) -> String {
-    use clap::error::{ContextKind, ContextValue, ErrorKind};
-
-    let context = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.clone()),
-        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
-        _ => None,
-    };
-    let argument = context(ContextKind::InvalidArg).unwrap_or_default();
-    let what = match error.kind() {
-        ErrorKind::MissingRequiredArgument => format!("an argument is missing: {argument}"),
-        ErrorKind::InvalidSubcommand => "there is no such command".to_owned(),
-        ErrorKind::InvalidValue => match context(ContextKind::ValidValue) {
-            Some(valid) if !valid.is_empty() => format!("{argument} must be one of: {valid}"),
-            _ => format!("{argument} needs a value"),
-        },
-        ErrorKind::ValueValidation => format!("{argument} has an invalid value"),
-        ErrorKind::ArgumentConflict => {
-            let other = context(ContextKind::PriorArg).unwrap_or_default();
-            if other == argument {
-                format!("{argument} is given twice")
-            } else {
-                format!("{argument} cannot be used with {other}")
-            }
-        }
-        // Only the name of an existing option is printed, never the argument.
-        ErrorKind::UnknownArgument => match context(ContextKind::SuggestedArg) {
-            Some(known) => format!("there is no such option: did you mean {known}?"),
-            None => "there is an unexpected argument".to_owned(),
-        },
-        _ => "the arguments are not valid".to_owned(),
-    };
-    format!("{what} (see --help)")
 }

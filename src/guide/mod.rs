@@ -7,6 +7,7 @@
 //! | make keys and give them to a service | [`keys`] |
 //! | replace a key, or drop one that has leaked | [`rotation`] |
 //! | know why a cookie is refused | [`refused_cookies`] |
+//! | look into cookies and rows, or end sessions, in a shell | [`program`] |
 //! | move sessions to another store, without a logout | [`moving_stores`] |
 //! | run behind a proxy or a CDN | [`proxies`] |
 //! | test an application, or a backend of your own | [`testing`] |
@@ -40,6 +41,9 @@ pub mod keys {}
 
 #[doc = include_str!("moving_stores.md")]
 pub mod moving_stores {}
+
+#[doc = include_str!("program.md")]
+pub mod program {}
 
 #[doc = include_str!("proxies.md")]
 pub mod proxies {}

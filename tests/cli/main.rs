@@ -1,8 +1,12 @@
 //! Runs the `silverback` program as a user does: every command, every exit code, and each
 //! cookie of the vectors.
 
+#[cfg(all(feature = "sqlite", feature = "mysql"))]
+mod bare_rows;
 mod commands;
+mod described;
 mod edit;
+mod exact;
 #[cfg(all(feature = "sqlite", feature = "mysql"))]
 mod go_rows;
 #[cfg(all(feature = "sqlite", feature = "mysql", feature = "etcd"))]
@@ -28,6 +32,7 @@ mod go_rows_of_dolab;
 mod go_servers;
 #[cfg(feature = "sqlite")]
 mod go_sessions;
+mod json;
 mod keys;
 mod migrate;
 #[cfg(unix)]
@@ -35,6 +40,7 @@ mod other_users;
 mod program;
 #[path = "../support/required.rs"]
 mod required;
+mod revoke;
 #[path = "../support/scratch.rs"]
 mod scratch;
 #[cfg(any(
@@ -49,3 +55,4 @@ mod servers;
 mod sessions;
 mod vectors;
 mod why;
+mod wrong_use;

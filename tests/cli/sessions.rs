@@ -21,12 +21,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// A service with records in its own folder, or in a server.
 pub(crate) struct Service {
     folder: Option<PathBuf>,
-    url: String,
-    store: ServerStore,
+    pub(crate) url: String,
+    pub(crate) store: ServerStore,
 }
 
 impl Service {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let shop = ServerOptions::new().lifetime(Lifetime::new());
         Service::with(&CodecOptions::new(), shop).await
     }
@@ -82,28 +82,28 @@ impl Service {
         (jar, session.id().unwrap().to_string())
     }
 
-    async fn is_gone(&self, jar: &Jar) -> bool {
+    pub(crate) async fn is_gone(&self, jar: &Jar) -> bool {
         jar.session(self.store.clone()).await.unwrap().is_new()
     }
 
     /// Runs `sessions COMMAND` on the store.
-    fn run(&self, command: &str, arguments: &[&str]) -> Run {
+    pub(crate) fn run(&self, command: &str, arguments: &[&str]) -> Run {
         let before = ["sessions", command, "--store", &self.url];
         silverback(before.iter().chain(arguments), "")
     }
 
     /// Runs `sessions COMMAND` with the keys and the name that open the records.
-    fn run_with_keys(&self, command: &str, arguments: &[&str]) -> Run {
+    pub(crate) fn run_with_keys(&self, command: &str, arguments: &[&str]) -> Run {
         let keys = ["--keys", KEYS, "--name", "__Host-id"];
         self.run(command, &[&keys, arguments].concat())
     }
 
-    fn backend(&self) -> &Arc<dyn Backend> {
+    pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
         self.store.backend()
     }
 
     /// Creates a record that is not a session.
-    async fn put(&self, key: &str, value: &str, expiry: Expiry) {
+    pub(crate) async fn put(&self, key: &str, value: &str, expiry: Expiry) {
         let (key, record) = (Key::new(key).unwrap(), Record::new(value, expiry));
         self.backend()
             .create(&key, &record)
@@ -289,6 +289,58 @@ async fn show_opens_a_session() {
         cookie,
     );
     assert_eq!(json(&from_input.ok()), object);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_was_copied_opens_without_the_store() {
+    let options = ServerOptions::new().lifetime(Lifetime::new());
+    let service = Service::named("staging", &CodecOptions::new(), options).await;
+    let (_, key) = service.session(|session| session.login("ape")).await;
+    let load = async || service.backend().load(&Key::new(&*key).unwrap()).await;
+    let row = load().await.unwrap().unwrap().record.value().to_vec();
+    let named = ["--name", "__Host-id", "--store-name", "staging"];
+    let decode = |keys: &str, key: &str, more: &[&str], row: &[u8]| {
+        let fixed = [
+            "decode",
+            "--row",
+            "native",
+            "--keys",
+            keys,
+            "--row-key",
+            key,
+        ];
+        silverback(fixed.iter().chain(&named).chain(more), row)
+    };
+    let shown = service.run_with_keys("show", &["--json", "--store-name", "staging", &key]);
+    let (mut shown, opened) = (json(&shown.ok()), json(&decode(KEYS, &key, &[], &row).ok()));
+    // The value of a row does not have its expiry.
+    shown["expires"] = Json::Null;
+    assert_eq!(opened, shown);
+    let hex = format!("\\x{}", base16ct::lower::encode_string(&row));
+    assert_eq!(json(&decode(KEYS, &key, &[&hex], b"").ok()), shown);
+    assert_eq!(
+        json(&decode(KEYS, &key, &["--json"], &row).ok())["value"],
+        shown
+    );
+    assert_eq!(decode(KEYS, &key, &["--types"], &row).ok(), "[]\n");
+    for (keys, key) in [(OTHER, &*key), (KEYS, UNKNOWN)] {
+        let refused = decode(keys, key, &[], &row).fails(1);
+        assert!(refused.contains("--row-key"), "{refused}");
+    }
+    let ended = service.store.end_by_key(&Key::new(&*key).unwrap()).await;
+    assert!(ended.unwrap().found().is_some());
+    let tombstone = load().await.unwrap().unwrap().record.value().to_vec();
+    assert!(
+        decode(KEYS, &key, &[], &tombstone)
+            .fails(1)
+            .contains("ended or moved")
+    );
+    let missing = ["decode", "--row", "native", "--keys", KEYS, "--name", "id"];
+    assert!(
+        silverback(missing, &row)
+            .fails(2)
+            .contains("needs --row-key")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,9 @@
 //! `silverback sessions end`: ends sessions.
 
+use std::io::{self, Write};
+
 use clap::Args;
+use serde_json::json;
 use silverback::session::Refusal;
 
 use super::super::failure::{Failure, report};
@@ -23,6 +26,10 @@ pub(super) struct End {
     #[command(flatten)]
     service: Service,
 
+    /// Print a JSON object for each KEY: key, ended, and reason (null if it was ended)
+    #[arg(long)]
+    json: bool,
+
     /// The keys of the sessions, as `sessions list` prints them
     #[arg(value_name = "KEY", required = true)]
     sessions: Vec<String>,
@@ -39,10 +46,15 @@ impl End {
                 Some(key) => store.end_by_key(key).await?.into_result().map(drop),
                 None => Err(Refusal::Gone),
             };
-            if let Err(refusal) = ended {
-                any_refused = true;
-                let name = self.store.key_form().name(number, text);
-                report(format_args!("silverback: {name}: {}", reason(refusal)));
+            let refused = ended.err().map(reason);
+            let name = self.store.key_form().name(number, text);
+            any_refused |= refused.is_some();
+            if self.json {
+                let (ended, reason) = (refused.is_none(), refused);
+                let line = json!({"key": name, "ended": ended, "reason": reason});
+                writeln!(io::stdout(), "{line}")?;
+            } else if let Some(reason) = refused {
+                report(format_args!("silverback: {name}: {reason}"));
             }
         }
         match any_refused {

@@ -73,23 +73,7 @@ impl List {
     }
 
     async fn list_of(&self, owner: &str, backend: &dyn Backend) -> Result<(), Failure> {
-        let no_owners =
-            || Failure::usage("this store cannot list by owner: leave out --owner to list all");
-        let owners = backend.owners().ok_or_else(no_owners)?;
-        let owner = OwnerName::new(owner)?;
-        let mut keys = owners.keys(&owner).await?;
-        keys.sort();
-        for key in keys.into_iter().take(self.limit) {
-            // The session may have ended: then there is no record, or one without an owner.
-            let is_owned =
-                |stored: &Stored| stored.record.owner().is_some_and(|of| of.name == owner);
-            if let Some(stored) = backend.load(&key).await?.filter(is_owned) {
-                let size = stored.record.value().len();
-                let entry = Entry::new(key, stored.record.expiry(), size);
-                self.print(&[entry.owned_by(owner.clone())])?;
-            }
-        }
-        Ok(())
+        self.print(&entries_of(owner, self.limit, backend).await?)
     }
 
     fn print(&self, entries: &[Entry]) -> Result<(), Failure> {
@@ -102,6 +86,31 @@ impl List {
         io::stdout().write_all(lines.as_bytes())?;
         Ok(())
     }
+}
+
+/// Returns the records of an owner, at most `limit`, in the order of their keys.
+pub(super) async fn entries_of(
+    owner: &str,
+    limit: usize,
+    backend: &dyn Backend,
+) -> Result<Vec<Entry>, Failure> {
+    let no_owners =
+        || Failure::usage("this store cannot list by owner: leave out --owner to list all");
+    let owners = backend.owners().ok_or_else(no_owners)?;
+    let owner = OwnerName::new(owner)?;
+    let mut keys = owners.keys(&owner).await?;
+    keys.sort();
+    let mut entries = Vec::new();
+    for key in keys.into_iter().take(limit) {
+        // The session may have ended: then there is no record, or one without an owner.
+        let is_owned = |stored: &Stored| stored.record.owner().is_some_and(|of| of.name == owner);
+        if let Some(stored) = backend.load(&key).await?.filter(is_owned) {
+            let size = stored.record.value().len();
+            let entry = Entry::new(key, stored.record.expiry(), size);
+            entries.push(entry.owned_by(owner.clone()));
+        }
+    }
+    Ok(entries)
 }
 
 fn plain_line(entry: &Entry, form: KeyForm) -> String {

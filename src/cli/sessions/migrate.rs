@@ -5,15 +5,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::json;
 use silverback::session::{Migrating, Refusal, ServerStore, Transfer};
 
 use super::super::failure::{Failure, report};
 use super::super::settings::{CipherName, Keys, SealingHash, from_environment};
 use super::checkpoint::Checkpoint;
+use super::concurrent::PAGE;
 use super::dialect::DialectName;
 use super::keys::KeyForm;
-use super::migrate_progress::Progress;
-use super::migrate_tasks::{Migrated, PAGE, Task, run_all, settle_all};
+use super::migrate_tasks::{Migrated, Task, run_all, settle_all};
+use super::progress::Progress;
 use super::skipped::report_skipped;
 use super::store::{SerializerName, Service, StoreArguments, reason};
 
@@ -135,6 +137,11 @@ pub(super) struct Migrate {
     /// The hash function of the MACs
     #[arg(long, value_enum, default_value_t)]
     hash: SealingHash,
+
+    /// Print the counts as a JSON object: dry_run, move, done (copied, moved or to copy), same, newer,
+    /// ended, failed
+    #[arg(long)]
+    json: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -268,6 +275,18 @@ impl Migrate {
     }
 
     fn print(&self, counts: Counts) -> Result<(), Failure> {
+        if self.json {
+            let line = json!({
+                "dry_run": self.dry_run,
+                "move": self.moves,
+                "done": counts.done,
+                "same": counts.same,
+                "newer": counts.newer,
+                "ended": counts.ended,
+                "failed": counts.failed,
+            });
+            return Ok(writeln!(io::stdout(), "{line}")?);
+        }
         let done = match (self.dry_run, self.moves) {
             (true, _) => "to copy",
             (false, true) => "moved",

@@ -2,15 +2,9 @@
 
 use silverback::backend::Key;
 use silverback::session::{Error, Lookup, Migrating, ServerStore, Transfer};
-use tokio::task::JoinSet;
 
 use super::super::failure::Failure;
-
-/// The number of records that are requested at once.
-pub(super) const PAGE: usize = 1_000;
-
-/// The number of records that are copied at the same time.
-const CONCURRENT: usize = 16;
+use super::concurrent::{self, PAGE};
 
 /// What to do with a record.
 #[derive(Clone, Copy)]
@@ -49,21 +43,10 @@ pub(super) async fn run_all(
     keys: impl Iterator<Item = Key>,
     stores: &Migrating,
     (old, new): (&ServerStore, &ServerStore),
-    mut note: impl FnMut(Migrated) -> Result<(), Failure>,
+    note: impl FnMut(Migrated) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let mut running = JoinSet::new();
-    for key in keys {
-        if running.len() >= CONCURRENT
-            && let Some(migrated) = running.join_next().await
-        {
-            note(migrated.map_err(Failure::usage)?)?;
-        }
-        running.spawn(task.run(key, stores.clone(), old.clone(), new.clone()));
-    }
-    while let Some(migrated) = running.join_next().await {
-        note(migrated.map_err(Failure::usage)?)?;
-    }
-    Ok(())
+    let run = |key| task.run(key, stores.clone(), old.clone(), new.clone());
+    concurrent::run_all(keys, run, note).await
 }
 
 /// Settles all copies in the new store, when all sessions have moved.

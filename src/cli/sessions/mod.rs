@@ -6,20 +6,28 @@
 //! | `store.rs` | the options for the store, and for the keys that open its records |
 //! | `dialect.rs` | the programs that wrote the records, and their stores |
 //! | `keys.rs` | the KEY arguments, and the search for the records that they name |
+//! | `copied_row.rs` | a row that was copied out of its server, for `decode` |
 //! | `skipped.rs` | reports about records that could not be read |
-//! | `list.rs`, `show.rs`, `end.rs`, `remove.rs`, `purge.rs`, `migrate.rs` | one command each |
-//! | `migrate_tasks.rs`, `checkpoint.rs`, `migrate_progress.rs` | the work of a migration, the place that it has reached, and its display |
+//! | `list.rs`, `show.rs`, `end.rs`, `revoke.rs`, `remove.rs`, `purge.rs`, `migrate.rs` | one command each |
+//! | `revoke_run.rs`, `revoke_before.rs` | the work of a revocation, and the time before which sessions end |
+//! | `migrate_tasks.rs`, `checkpoint.rs` | the work of a migration, and the place that it has reached |
+//! | `concurrent.rs`, `progress.rs` | work on several records at the same time, and its display |
 
 mod checkpoint;
+mod concurrent;
+mod copied_row;
 mod dialect;
 mod end;
 mod keys;
 mod list;
 mod migrate;
-mod migrate_progress;
 mod migrate_tasks;
+mod progress;
 mod purge;
 mod remove;
+mod revoke;
+mod revoke_before;
+mod revoke_run;
 mod show;
 mod skipped;
 mod store;
@@ -30,8 +38,11 @@ use clap::{Args, Subcommand};
 
 use super::failure::Failure;
 
-/// List, show and end the sessions that a service keeps in a server; remove and purge records;
-/// migrate sessions to another store.
+pub(super) use copied_row::{json_of as json_of_copy, open as open_copied_row};
+pub(super) use store::{SerializerName, Service};
+
+/// List, show, end and revoke the sessions that a service keeps in a server; remove and purge
+/// records; migrate sessions to another store.
 ///
 /// Give the URL of the store with --store, or in the variable SILVERBACK_STORE. Use the variable
 /// if the URL contains a password: other users of the machine can see the command line. The URL
@@ -86,6 +97,8 @@ Examples:
   key=$(silverback sessions list --limit 1 | cut -f 1)
   silverback sessions show --name __Host-id --keys-file /etc/shop/keys \"$key\"
   silverback sessions end --name __Host-id --keys-file /etc/shop/keys \"$key\"
+  silverback sessions revoke --owner 'user 42'
+  silverback sessions revoke --name __Host-id --keys-file /etc/shop/keys --before 2h --dry-run
   silverback sessions remove \"$key\"
   silverback sessions purge
   silverback sessions list --store sqlite:shop.db --dialect scs-sqlite3store
@@ -96,6 +109,7 @@ enum SessionsCommand {
     List(list::List),
     Show(show::Show),
     End(end::End),
+    Revoke(Box<revoke::Revoke>),
     Remove(remove::Remove),
     Purge(purge::Purge),
     Migrate(Box<migrate::Migrate>),
@@ -111,6 +125,7 @@ impl Sessions {
                 SessionsCommand::List(command) => command.run().await,
                 SessionsCommand::Show(command) => command.run().await,
                 SessionsCommand::End(command) => command.run().await,
+                SessionsCommand::Revoke(command) => command.run().await,
                 SessionsCommand::Remove(command) => command.run().await,
                 SessionsCommand::Purge(command) => command.run().await,
                 SessionsCommand::Migrate(command) => command.run().await,

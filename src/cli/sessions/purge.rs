@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::json;
 use silverback::backend::Scan;
 use tokio::time::Instant;
 
@@ -27,6 +28,10 @@ const STEP: Duration = Duration::from_millis(500);
 pub(super) struct Purge {
     #[command(flatten)]
     store: StoreArguments,
+
+    /// Print a JSON object with the field `removed`
+    #[arg(long)]
+    json: bool,
 }
 
 impl Purge {
@@ -36,7 +41,10 @@ impl Purge {
             || Failure::usage("this store removes expired records itself: it needs no purge");
         let scan = backend.scan().ok_or_else(no_scan)?;
         let purged = purge(scan, Progress::new()).await?;
-        writeln!(io::stdout(), "{purged}")?;
+        match self.json {
+            true => writeln!(io::stdout(), "{}", json!({ "removed": purged }))?,
+            false => writeln!(io::stdout(), "{purged}")?,
+        }
         Ok(())
     }
 }

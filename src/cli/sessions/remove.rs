@@ -1,6 +1,9 @@
 //! `silverback sessions remove`: removes records.
 
+use std::io::{self, Write};
+
 use clap::Args;
+use serde_json::json;
 use silverback::backend::{Backend, Key, Outcome};
 
 use super::super::failure::{Failure, report};
@@ -22,6 +25,10 @@ pub(super) struct Remove {
     #[command(flatten)]
     store: StoreArguments,
 
+    /// Print a JSON object for each KEY: key, removed (whether there was a record)
+    #[arg(long)]
+    json: bool,
+
     /// The keys of the records, as `sessions list` prints them
     #[arg(value_name = "KEY", required = true)]
     records: Vec<String>,
@@ -38,9 +45,12 @@ impl Remove {
                 Some(key) => remove(&*backend, key).await?,
                 None => false,
             };
-            if !removed {
-                any_missing = true;
-                let name = self.store.key_form().name(number, text);
+            any_missing |= !removed;
+            let name = self.store.key_form().name(number, text);
+            if self.json {
+                let line = json!({"key": name, "removed": removed});
+                writeln!(io::stdout(), "{line}")?;
+            } else if !removed {
                 report(format_args!("silverback: {name}: there is no such record"));
             }
         }

@@ -124,6 +124,15 @@ fn values(session: &StoredSession) -> String {
     gob::to_json(&Value::Composite(session.values().to_gob()))
 }
 
+/// Returns the JSON object of a session whose row was copied out of its server.
+pub(super) fn json_of_copy(key: &str, session: &StoredSession) -> String {
+    json_of(&Shown {
+        key,
+        session,
+        before: None,
+    })
+}
+
 fn json_of(shown: &Shown<'_>) -> String {
     let mut line = String::from("{");
     for (name, fact) in facts(shown) {

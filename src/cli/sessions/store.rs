@@ -10,6 +10,7 @@ use silverback::session::{CookieOptions, Dialect, Lifetime, Refusal, ServerOptio
 
 use super::super::failure::Failure;
 use super::super::settings::{CipherName, Keys, SealingHash, from_environment};
+use super::super::wrong_use::cookie_name;
 use super::dialect::{DialectName, TableSettings};
 use super::keys::{KeyArgument, KeyForm};
 
@@ -44,13 +45,13 @@ pub(super) struct StoreArguments {
 
 /// The options that open the records: the settings of the service that wrote them.
 #[derive(Args)]
-pub(super) struct Service {
+pub(in super::super) struct Service {
     #[command(flatten)]
     keys: Keys,
 
     /// The name of the service's cookie, which is part of each record's seal. Required, except for
     /// scs and rbcervilla/redisstore
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = cookie_name)]
     name: Option<String>,
 
     /// The store name of the service, if it has one
@@ -77,7 +78,7 @@ pub(super) struct Service {
 
 /// The formats that the values of a session can have.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(super) enum SerializerName {
+pub(in super::super) enum SerializerName {
     /// Go's encoding/gob
     #[default]
     Gob,
@@ -140,7 +141,7 @@ impl StoreArguments {
         let options = ServerOptions::new().cookie(cookie).lifetime(lifetime);
         let dialect: Dialect = match self.dialect {
             DialectName::Native => {
-                let codecs = service.codecs(service.serializer, CodecOptions::new())?;
+                let codecs = service.native_codecs(CodecOptions::new())?;
                 // This program does not know the service's limit either.
                 Dialect::native(codecs)
                     .store_name(&service.store_name)
@@ -209,7 +210,7 @@ fn any_lifetime() -> Lifetime {
 }
 
 impl Service {
-    pub(super) fn of(
+    pub(in super::super) fn of(
         keys: Keys,
         name: &str,
         store_name: &str,
@@ -224,6 +225,19 @@ impl Service {
             cipher,
             hash,
         }
+    }
+
+    pub(super) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    pub(super) fn store_name(&self) -> &str {
+        &self.store_name
+    }
+
+    /// Returns the codecs of Silverback's own records.
+    pub(super) fn native_codecs(&self, options: CodecOptions) -> Result<Codecs, Failure> {
+        self.codecs(self.serializer, options)
     }
 
     fn codecs(&self, serializer: SerializerName, options: CodecOptions) -> Result<Codecs, Failure> {

@@ -41,6 +41,11 @@ impl Answer {
         self.opens
     }
 
+    /// Returns the answer for programs.
+    pub(super) fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({"opens": self.opens, "reasons": self.reasons, "facts": self.facts})
+    }
+
     pub(super) fn note(&mut self, reason: Option<&str>) {
         self.reasons.extend(reason.map(str::to_owned));
     }

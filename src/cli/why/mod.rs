@@ -24,6 +24,7 @@ use super::frame::Frame;
 use super::pasted::Pasted;
 use super::payload;
 use super::settings::{Opening, OpeningKeys};
+use super::wrong_use::cookie_name;
 use answer::Answer;
 use attempts::{Attempts, Key};
 
@@ -40,8 +41,12 @@ pub(super) struct Why {
     opening: Opening,
 
     /// Another name that the cookie may have been sealed under; may be given several times
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = cookie_name)]
     other_name: Vec<String>,
+
+    /// Print a JSON object: opens, reasons (a list), facts (a list)
+    #[arg(long)]
+    json: bool,
 
     /// The cookie as it was copied; - or no argument reads all of standard input
     #[arg(value_name = "COOKIE", allow_hyphen_values = true)]
@@ -61,7 +66,10 @@ impl Why {
         let keys = self.opening.keys()?;
         let text = self.text()?;
         let answer = self.answer(&keys, &text)?;
-        write!(io::stdout(), "{answer}")?;
+        match self.json {
+            true => writeln!(io::stdout(), "{}", answer.to_json())?,
+            false => write!(io::stdout(), "{answer}")?,
+        }
         match answer.opens() {
             true => Ok(()),
             false => Err(Failure::Refused(String::new())),

@@ -3,6 +3,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `mod.rs` | a store's construction, and the calls for operators |
+//! | `copied_rows.rs` | rows that were copied out of the server |
 //! | `pages.rs` | [`StoredPage`]: all sessions of a store, page by page |
 //! | `loads.rs` | loading the session of an ID that a client sent |
 //! | `saves.rs` | saving a session: its key, its ID, its login |
@@ -12,6 +13,7 @@
 //! | `limit.rs` | the rule that ends sessions beyond an owner's limit |
 //! | `migration.rs` | the operations on single rows that a move between stores needs |
 
+mod copied_rows;
 mod limit;
 mod loads;
 mod migration;

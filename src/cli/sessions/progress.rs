@@ -13,7 +13,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 
 const TEMPLATE: &str = "{bar:40} {human_pos} of {human_len} records, {per_sec}, {eta} left";
 
-/// The progress of a migration.
+/// The progress of a run over all records.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
     began: Instant,
