@@ -218,7 +218,9 @@ fn a_ring_wipes_the_keys_that_it_replaces() {
     assert!(ring.open("sid", &cookie).is_err());
     std::fs::remove_file(&path).unwrap();
     assert_eq!(
-        left_behind(|| drop(pair().fingerprint())),
+        left_behind(|| {
+            let _ = pair().fingerprint();
+        }),
         0,
         "a fingerprint"
     );

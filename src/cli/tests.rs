@@ -45,7 +45,7 @@ fn every_command_that_prints_data_has_json() {
         );
     }
     let is_there = |name: &&str| commands.iter().any(|(of, _)| of == name);
-    assert!(WITHOUT_DATA.iter().all(|name| is_there(&name)));
+    assert!(WITHOUT_DATA.iter().all(is_there));
 }
 
 #[test]
@@ -63,9 +63,11 @@ fn every_json_has_a_documented_shape() {
 
 #[test]
 fn every_command_has_an_example() {
-    // The help of `sessions` has the examples of its commands.
-    let sessions = Arguments::command().find_subcommand("sessions").cloned();
-    let shared = sessions.unwrap().get_after_help().unwrap().to_string();
+    // The help of `sessions` and of `keys` has the examples of their commands.
+    let help = |command: &Command| command.get_after_help().map(ToString::to_string);
+    let program = Arguments::command();
+    let groups = program.get_subcommands().filter(|of| of.has_subcommands());
+    let shared: String = groups.filter_map(help).collect();
     for (name, command) in commands() {
         let own = command
             .get_after_help()

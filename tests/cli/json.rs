@@ -79,6 +79,24 @@ fn commands_for_cookies_print_the_documented_fields() {
     }
 }
 
+#[test]
+fn commands_for_keys_print_the_documented_fields() {
+    let folder = crate::scratch::Scratch::new("SILVERBACK_CLI_FOLDER");
+    let path = folder.path().join("keys");
+    let path = path.to_str().unwrap();
+    let run = |step: &str, options: &[&str]| {
+        let fixed = ["keys", step, path, "--json"];
+        let printed = silverback(fixed.iter().chain(options), "");
+        one_object(&format!("keys {step}"), printed)
+    };
+    run("add", &[]);
+    run("add", &[]);
+    run("promote", &["--deployed"]);
+    run("retire", &["--wait", "0s", "--max-age", "0s"]);
+    let status = run("status", &[]);
+    assert_eq!(status["pairs"].as_array().unwrap().len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_for_sessions_print_the_documented_fields() {
     let service = Service::new().await;

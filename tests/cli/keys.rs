@@ -221,10 +221,10 @@ fn a_leaked_pair_is_removed_at_once_and_the_output_says_who_is_logged_out() {
         said.contains("sealed since 2027-01-15T08:00:00Z are refused"),
         "{said}"
     );
-    assert_eq!(file.pairs(), [first.clone()]);
+    assert_eq!(file.pairs(), std::slice::from_ref(first));
     let said = file.step(START, &["retire", "--leaked", "1"]).ok();
     assert!(said.contains("a new pair takes its place"), "{said}");
-    assert_ne!(file.pairs(), [first.clone()]);
+    assert_ne!(file.pairs(), std::slice::from_ref(first));
     assert_eq!(file.pairs().len(), 1);
     for number in ["0", "2", "99"] {
         file.step(START, &["retire", "--leaked", number]).fails(2);

@@ -256,7 +256,7 @@ impl Site {
             let is_first = user.cookie.is_empty();
             assert_eq!(answer["error"], Value::Null);
             assert!(
-                is_first || answer["owner"] == number.to_string(),
+                is_first || answer["owner"].as_str() == Some(&*number.to_string()),
                 "user {number} is logged out at tick {}: {answer}",
                 self.ticks
             );

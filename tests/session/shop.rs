@@ -1,7 +1,10 @@
 //! The example shop, and the same shop on axum-login: the same walk gives the same pages.
 
+// Both have the same users.
+#[allow(clippy::duplicate_mod)]
 #[path = "../../examples/shop/axum_login.rs"]
 mod on_axum_login;
+#[allow(clippy::duplicate_mod)]
 #[path = "../../examples/shop/silverback.rs"]
 mod on_silverback;
 

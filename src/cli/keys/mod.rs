@@ -43,6 +43,7 @@ A rotation:
   silverback keys add keys         the new pair opens cookies, and the old one still seals
   silverback keys promote keys     the new pair seals: once each process has loaded it
   silverback keys retire keys      the old pair is removed: once its cookies have expired
+  silverback keys status keys      the pairs, their dates, and the next safe step
 
 A step that is not safe yet changes nothing, says from when on it is safe, and exits with 1.
 If a pair has leaked:

@@ -52,7 +52,7 @@ fn no_part_of_a_file_without_checksum_is_loaded_while_it_is_written() {
     let loaded = Loaded::new("in-place", &old());
     let (new, mut replaced) = (chain(), 0);
     for start in 0..new.len() {
-        fs::write(&loaded.path, &old()).unwrap();
+        fs::write(&loaded.path, old()).unwrap();
         loaded.ring.reload().unwrap();
         fs::write(&loaded.path, &new[..start]).unwrap();
         let mut written = start;
