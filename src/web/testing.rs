@@ -32,8 +32,33 @@ impl Jar {
     /// # }
     /// ```
     ///
-    /// In actix-web: `TestRequest::get().insert_header(("cookie", jar.cookie()))`, and then
-    /// `jar.receive_all(response.headers().get_all("set-cookie"))`.
+    /// In actix-web, with its own test client:
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "actix"))] fn main() {}
+    /// # #[cfg(feature = "actix")]
+    /// # #[actix_web::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use actix_web::{App, test, web};
+    /// # use silverback::codec::KeyPairs;
+    /// # use silverback::session::{CookieStore, Error, Session, testing::Jar};
+    /// # use silverback::web::actix::SessionMiddleware;
+    /// # async fn visit(session: Session) -> Result<String, Error> {
+    /// #     Ok(session.update("visits", |visits: &mut u64| *visits += 1)?.to_string())
+    /// # }
+    /// # let store = CookieStore::new(KeyPairs::generate(1)?)?;
+    /// # let app = App::new().wrap(SessionMiddleware::new(store)).route("/", web::get().to(visit));
+    /// # let app = test::init_service(app).await;
+    /// let mut jar = Jar::new();
+    /// for expected in ["1", "2"] {
+    ///     let request = test::TestRequest::get().insert_header(("cookie", jar.cookie()));
+    ///     let response = test::call_service(&app, request.to_request()).await;
+    ///     jar.receive_all(response.headers().get_all("set-cookie"));
+    ///     assert_eq!(test::read_body(response).await, expected);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Returns the errors of the service.

@@ -18,7 +18,7 @@ const EVENTS: &str = "silverback_session_events_total";
 /// use silverback::session::{CookieStore, events::MetricsEvents};
 ///
 /// let store = CookieStore::new(KeyPairs::generate(1)?)?.observer(MetricsEvents::new());
-/// # Ok::<(), silverback::session::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// Install the exporter first. Some rules that are worth an alert: `event="load_failed"` or

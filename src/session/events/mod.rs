@@ -14,7 +14,7 @@
 //!         println!("{} logged in", event.owner().unwrap_or_default());
 //!     }
 //! });
-//! # Ok::<(), silverback::session::Error>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! For a `ServerStore`, use [`ServerOptions::observer`](super::ServerOptions::observer).

@@ -69,7 +69,7 @@
 //! # assert_eq!(response.headers()["location"], "/login?next=%2Faccount%3Ftab%3D1");
 //! # let request = axum::http::Request::post("/login").header("content-type", "application/x-www-form-urlencoded");
 //! # let form = "name=ape&password=right&next=%2Faccount%3Ftab%3D1";
-//! # let response = jar.send(&app, request.body(form.into())?).await?;
+//! # let response = jar.send(&app, request.body(axum::body::Body::from(form))?).await?;
 //! # assert_eq!(response.headers()["location"], "/account?tab=1");
 //! # let request = axum::http::Request::get("/account").body(axum::body::Body::empty())?;
 //! # let response = jar.send(&app, request).await?;
