@@ -113,6 +113,9 @@ impl<C> SealedCookies<C> {
     /// Adds the removal of a cookie to the response, whether the request has such a cookie or not.
     /// The path, the domain and the flags must be those with which it was set:
     /// `remove(safe_cookie("theme"))`.
+    ///
+    /// A response has one change of a name: a later call replaces an earlier one, also if their
+    /// paths or domains differ.
     pub fn remove(mut self, cookie: impl Into<Cookie<'static>>) -> Self {
         let cookie = cookie.into();
         // A jar drops a removal unless the client has the cookie.
