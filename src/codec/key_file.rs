@@ -102,9 +102,10 @@ pub(super) fn check_checksum(text: &str) -> Result<(), &'static str> {
 }
 
 /// Returns half of the SHA-256, in hex. It only finds accidents: a person who can change the
-/// file can also change the line.
+/// file can also change the line. Line ends after the last line do not count: secret managers add
+/// and remove them.
 fn checksum(text: &str) -> String {
-    let digest = Sha256::digest(text);
+    let digest = Sha256::digest(text.trim_end_matches(['\r', '\n']));
     let half = digest.get(..16).unwrap_or_default();
     base16ct::lower::encode_string(half)
 }
@@ -122,11 +123,22 @@ mod tests {
     fn a_file_cut_at_any_byte_has_no_keys_or_another_checksum() {
         let file = file();
         assert_eq!(check_checksum(&file), Ok(()));
-        for length in 0..file.len() {
+        // All but the last line end.
+        for length in 0..file.len() - 1 {
             let cut = &file[..length];
             let has_keys = cut.parse::<crate::codec::KeyPairs>().is_ok();
             assert!(!has_keys || check_checksum(cut).is_err(), "{length} bytes");
         }
+    }
+
+    #[test]
+    fn line_ends_after_the_last_line_do_not_count() {
+        let file = file();
+        for end in ["", "\n", "\n\n", "\r\n"] {
+            let text = format!("{}{end}", file.trim_end());
+            assert_eq!(check_checksum(&text), Ok(()), "{end:?}");
+        }
+        assert!(check_checksum(&format!("{}a\n", file.trim_end())).is_err());
     }
 
     #[test]
