@@ -1,7 +1,7 @@
 //! [`KeyRing`]: the chain, and its replacement.
 
 use std::fmt;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
@@ -204,19 +204,23 @@ impl KeyRing {
 
     pub(super) fn reload_with(&self, pause: &mut Pause<'_>) -> Result<Reloaded, Error> {
         let reloaded = self.replace(pause);
-        match &reloaded {
-            Ok(reloaded) => self.accepted(*reloaded),
-            Err(error) => self.refused(error),
-        }
+        self.note(&reloaded);
         reloaded
     }
 
-    /// Reloads the keys. A panic of the application's code is an error, so that the watch goes on.
+    /// Reloads the keys. A panic of the source is an error, so that the watch goes on.
     fn reload_in_watch(&self, pause: &mut Pause<'_>) {
-        let reload = AssertUnwindSafe(|| self.reload_with(pause));
-        if std::panic::catch_unwind(reload).is_err() {
-            let error = Error::internal("the source of the keys, or on_event, has panicked");
-            self.status_of_now().refused(&error, UnixTime::now());
+        let reloaded = catch_unwind(AssertUnwindSafe(|| self.replace(pause)));
+        let reloaded = reloaded
+            .unwrap_or_else(|_| Err(Error::internal("the source of the keys has panicked")));
+        // If on_event panics, the status is complete already.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.note(&reloaded)));
+    }
+
+    fn note(&self, reloaded: &Result<Reloaded, Error>) {
+        match reloaded {
+            Ok(reloaded) => self.accepted(*reloaded),
+            Err(error) => self.refused(error),
         }
     }
 

@@ -139,11 +139,24 @@ fn a_panic_of_the_source_is_reported_and_does_not_end_the_watch() {
         0 => spec(&[signing(1)]).parse(),
         _ => spec(&[signing(2)]).parse(),
     });
-    let ring = KeyRing::with_options(source, KeyRingOptions::new()).unwrap();
+    let events = Arc::new(AtomicUsize::new(0));
+    let refused = events.clone();
+    let options = KeyRingOptions::new().on_event(move |event| match event {
+        KeyRingEvent::Refused(_) => {
+            refused.fetch_add(1, Ordering::SeqCst);
+        }
+        _ => panic!("a bug of the application"),
+    });
+    let ring = KeyRing::with_options(source, options).unwrap();
     let watch = ring.watch(Duration::from_millis(1)).unwrap();
     wait_until(|| ring.status().replacements == 1);
     drop(watch);
-    assert_eq!(ring.status().refusals, 1);
+    assert_eq!(
+        ring.status().refusals,
+        1,
+        "a panic of on_event is no refusal"
+    );
+    assert_eq!(events.load(Ordering::SeqCst), 1);
     assert_eq!(ring.status().keys, fingerprints(&[signing(2)]));
 }
 
