@@ -548,6 +548,33 @@ fn an_inner_layer_has_the_users_of_the_outer_one() {
     });
 }
 
+#[test]
+fn a_tower_service_gets_the_user_of_its_request() {
+    use silverback::web::tower::SessionLayer;
+
+    RUNTIME.block_on(async {
+        let (store, directory) = (store(), Directory::default());
+        directory.set("ape", "first hash");
+        let greet = async |request: axum::extract::Request| {
+            let user = CurrentUser::<User>::of_request(request.extensions());
+            name_of(user.await.unwrap())
+        };
+        let app = axum::Router::new()
+            .fallback(greet)
+            .layer(SessionLayer::new(store.clone()).users(directory.clone()));
+        let fill = |session: &Session| log_in(session, &directory);
+        let known = Jar::with(store, fill).await.unwrap();
+        for (mut jar, expected) in [(known, "ape"), (Jar::new(), "stranger")] {
+            let request = axum::http::Request::new(axum::body::Body::empty());
+            let response = jar.send(&app, request).await.unwrap();
+            let body = axum::body::to_bytes(response.into_body(), 100)
+                .await
+                .unwrap();
+            assert_eq!(body, expected);
+        }
+    });
+}
+
 /// Two stores have a session of the same user. The credentials of each login count.
 #[test]
 fn each_session_has_its_own_credentials() {

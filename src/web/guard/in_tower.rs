@@ -6,14 +6,15 @@ use std::task::{Context, Poll};
 
 use http::header::{ACCEPT, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{Extensions, Method, Request, Response, StatusCode};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::session::Sessions;
+use crate::session::{Error, Sessions};
 
 use super::super::tower::{failed, uri_of};
 use super::access::RequestAccess;
+use super::current_user::CurrentUser;
 use super::denied::{Denied, RequestLine, accepts_html};
 use super::login_guard::LoginGuard;
 
@@ -65,6 +66,46 @@ where
                 Err(error) => Ok(failed(error)),
             }
         })
+    }
+}
+
+impl<U: Send + Sync + 'static> CurrentUser<U> {
+    /// Returns the user of a request below a [`SessionLayer`](crate::web::tower::SessionLayer), or
+    /// `None` without a login: for tower services that are no handlers of axum.
+    ///
+    /// ```
+    /// use silverback::session::Error;
+    /// use silverback::web::guard::CurrentUser;
+    ///
+    /// struct User { name: String }
+    ///
+    /// async fn greeting(request: http::Request<()>) -> Result<String, Error> {
+    ///     let user = CurrentUser::<User>::of_request(request.extensions()).await?;
+    ///     Ok(user.map_or("Hello, stranger.".to_owned(), |user| format!("Hello, {}.", user.name)))
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # assert!(greeting(http::Request::new(())).await.unwrap_err().is_usage()); // no layer
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the errors of [`Sessions::session`], an unavailable error if the
+    /// [`Users`](super::Users) do not answer, and a usage error if there is no layer, or if it has no
+    /// users of this type.
+    pub fn of_request(
+        extensions: &Extensions,
+    ) -> impl Future<Output = Result<Option<Self>, Error>> + Send + use<U> {
+        let sessions = extensions.get::<Sessions>().cloned();
+        let access = extensions.get::<RequestAccess>().cloned();
+        async move {
+            let sessions = sessions.ok_or_else(|| {
+                Error::usage("the request has no sessions: add a SessionLayer around the service")
+            })?;
+            let session = sessions.session().await?;
+            let user = access.unwrap_or_default().user::<U>(&session).await?;
+            Ok(user.map(CurrentUser))
+        }
     }
 }
 
