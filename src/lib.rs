@@ -68,6 +68,7 @@
 //! | `cookie` | no | `jar`: sealed cookies in jars of the crate `cookie` 0.18; with `axum` or `actix`, the extractor `jar::SealedCookies` |
 //! | `session` | no | `session`: sessions in cookies and in servers; brings `backend` |
 //! | `metrics` | no | `session::events::MetricsEvents`: counters of session events for the crate `metrics`; brings `session` |
+//! | `dbsc` | no | `session::binding`: logins that are bound to the client's device (Device Bound Session Credentials); with `tower`, `axum` or `actix`, `web::binding` |
 //! | `config` | no | options of codecs, cookies, lifetimes and backends as `serde::Deserialize`, for configuration files |
 //! | `tower` | no | `web::tower`: a layer for any tower service; brings `session` |
 //! | `axum` | no | axum's extractors on top of that layer; brings `tower` |

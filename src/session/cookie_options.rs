@@ -197,6 +197,17 @@ impl CookieOptions {
         options.name(name)
     }
 
+    /// Returns the options of the bound cookie that accompanies a session's cookie: see
+    /// [`binding`](super::binding).
+    #[cfg(feature = "dbsc")]
+    pub(super) fn bound(&self) -> Result<Self, Error> {
+        let options = CookieOptions {
+            former_scopes: Vec::new(),
+            ..self.clone()
+        };
+        options.name(format!("{}_bound", self.name))
+    }
+
     /// Returns true if browsers refuse a cookie of that name unless it is HttpOnly.
     pub(super) fn needs_http_only(&self) -> bool {
         is_http_prefix(prefix(&self.name))

@@ -240,6 +240,18 @@ impl CookieStore {
         observed::end_all(self, &owner_name(owner)?).await
     }
 
+    /// Offers each login a [binding](super::binding) to the device of its client. That page says
+    /// what a session in its cookie cannot promise.
+    ///
+    /// # Errors
+    /// Returns a usage error if the binding does not suit the session's cookie.
+    #[cfg(feature = "dbsc")]
+    pub fn binding(mut self, binding: super::binding::BindingOptions) -> Result<Self, Error> {
+        let (codec, cookie) = (self.codec.clone(), self.setup.cookie.options().clone());
+        self.setup.bind(Some(binding), Some(codec), &cookie)?;
+        Ok(self)
+    }
+
     /// Sets the observer of [events](super::events): saves, logins, ends, refused cookies, outages.
     /// Default: none, which costs nothing.
     #[must_use]

@@ -55,6 +55,17 @@ impl CookieWriter {
         &self.options.name
     }
 
+    #[cfg(feature = "dbsc")]
+    pub(super) fn options(&self) -> &CookieOptions {
+        &self.options
+    }
+
+    /// Returns the attributes of the cookie, without Max-Age.
+    #[cfg(feature = "dbsc")]
+    pub(super) fn attributes(&self) -> &str {
+        self.attributes.trim_start_matches("; ")
+    }
+
     /// Returns whether no other host can have set a cookie of this name.
     pub(super) fn is_host_bound(&self) -> bool {
         self.options.is_host_bound()

@@ -44,6 +44,9 @@ enum Kind {
     /// The request was dropped before its save began.
     CallerDropped,
     NotFresh,
+    LevelTooLow,
+    #[cfg(feature = "dbsc")]
+    NotBound,
 }
 
 const GONE: &str = "the session has ended since this request loaded it: nothing was saved";
@@ -179,6 +182,22 @@ impl Error {
         Error::new(
             Kind::NotFresh,
             "the last login is too long ago, or missing: log in again",
+        )
+    }
+
+    pub(super) fn level_too_low() -> Self {
+        Error::new(
+            Kind::LevelTooLow,
+            "the login has too few kinds of factors: ask the user for another one",
+        )
+    }
+
+    #[cfg(feature = "dbsc")]
+    pub(super) fn not_bound() -> Self {
+        Error::new(
+            Kind::NotBound,
+            "the session is bound to a device, and the request has no bound cookie: repeat it after \
+             a refresh, or log in again",
         )
     }
 
@@ -352,10 +371,24 @@ impl Error {
         self.0.kind() == Kind::NotFresh
     }
 
+    /// Returns whether [`require_level`](super::Session::require_level) demands another factor.
+    #[must_use]
+    pub fn is_level_too_low(&self) -> bool {
+        self.0.kind() == Kind::LevelTooLow
+    }
+
+    /// Returns whether a session needs the proof that the request comes from its device: see
+    /// [`binding`](super::binding). The response is 403, with a challenge if the session has a key.
+    #[cfg(feature = "dbsc")]
+    #[must_use]
+    pub fn is_not_bound(&self) -> bool {
+        self.0.kind() == Kind::NotBound
+    }
+
     /// Returns the HTTP status for an error that no handler has handled: 503 if a server [is
     /// unavailable](Error::is_unavailable), 409 for a [conflict](Error::is_conflict) or a session
-    /// that [is gone](Error::is_gone), 403 if a login [is not fresh](Error::is_not_fresh), and 500
-    /// otherwise.
+    /// that [is gone](Error::is_gone), 403 if a login [is not fresh](Error::is_not_fresh) or its
+    /// [level is too low](Error::is_level_too_low), and 500 otherwise.
     ///
     /// ```
     /// assert_eq!(silverback::session::Error::unavailable("no answer").status(), 503);
@@ -365,7 +398,9 @@ impl Error {
         match self.0.kind() {
             Kind::Unavailable | Kind::InDoubt | Kind::Overloaded | Kind::CallerDropped => 503,
             Kind::Conflict | Kind::Gone { .. } => 409,
-            Kind::NotFresh => 403,
+            Kind::NotFresh | Kind::LevelTooLow => 403,
+            #[cfg(feature = "dbsc")]
+            Kind::NotBound => 403,
             _ => 500,
         }
     }
@@ -377,7 +412,11 @@ impl Error {
     pub(crate) fn log(&self) {
         match self.0.kind() {
             // Any visitor can cause this error.
-            Kind::NotFresh => tracing::debug!(error = %self, "the session is not fresh"),
+            Kind::NotFresh | Kind::LevelTooLow => {
+                tracing::debug!(error = %self, "the session needs another proof of identity")
+            }
+            #[cfg(feature = "dbsc")]
+            Kind::NotBound => tracing::debug!(error = %self, "the session is not bound"),
             Kind::Gone { .. } | Kind::Conflict => {
                 tracing::info!(error = %self, "the session was not saved")
             }

@@ -3,10 +3,14 @@
 //! It is stored among the values, as one string under a reserved key. Go programs that share the
 //! cookie can keep such a string.
 
+use std::time::Duration;
+
 use crate::backend::OwnerName;
 use crate::codec::UnixTime;
 
 use super::credentials::CredentialsHash;
+use super::factors::Factors;
+use super::key_binding::KeyBinding;
 use super::lifetime::Limits;
 use super::login::Login;
 use super::{Error, Lifetime, Refusal};
@@ -34,6 +38,10 @@ pub(super) struct Metadata {
     pub(super) login: Option<Login>,
     /// The owner's credentials at the login, if the program has bound them. `None` without a login.
     pub(super) credentials: Option<CredentialsHash>,
+    /// The factors of the login that the program has recorded. Empty without a login.
+    pub(super) factors: Factors,
+    /// The binding of the login to the client's device. `None` without a login.
+    pub(super) binding: Option<KeyBinding>,
 }
 
 impl Metadata {
@@ -50,6 +58,8 @@ impl Metadata {
             is_stale: false,
             login: None,
             credentials: None,
+            factors: Factors::default(),
+            binding: None,
         }
     }
 
@@ -93,6 +103,26 @@ impl Metadata {
     /// Returns the owner, or `None` without a login.
     pub(super) fn owner(&self) -> Option<&OwnerName> {
         Some(&self.login.as_ref()?.owner)
+    }
+
+    /// Returns when the owner last gave a proof of identity: at the login, or by a factor since.
+    pub(super) fn authenticated_at(&self) -> Option<UnixTime> {
+        let login = self.login.as_ref()?;
+        Some(
+            self.factors
+                .latest()
+                .map_or(login.at, |at| at.max(login.at)),
+        )
+    }
+
+    /// Returns the level of the login: the number of kinds of factors that were used in the time
+    /// `age` before `now`, or ever. A login alone counts as one.
+    pub(super) fn level(&self, age: Option<Duration>, now: UnixTime) -> u8 {
+        let Some(login) = &self.login else {
+            return 0;
+        };
+        let is_fresh = age.is_none_or(|age| now.saturating_duration_since(login.at) <= age);
+        self.factors.kinds(age, now).max(u8::from(is_fresh))
     }
 
     /// Takes over the deadline of another session if it is later, and with it that session's

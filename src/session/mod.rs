@@ -11,10 +11,12 @@
 //! - Read and change values: [`Session::get`], [`Session::insert`], [`Session::update`].
 //! - Show a message once: [`Session::add_flash`], [`Session::flashes`].
 //! - Keep a session when the browser closes: [`Session::remember`].
-//! - Require a recent login: [`Session::require_fresh`].
+//! - Require a recent login, or a second factor: [`Session::require_fresh`],
+//!   [`Session::require_level`].
 //! - Get a new ID after a change of rights: [`Session::renew`].
 //! - Set the limits of sessions, and the attributes of the cookie: [`Lifetime`], [`CookieOptions`].
 //! - Rotate keys: [`Codecs`](crate::codec::Codecs), and the page `guide::rotation`.
+//! - Bind a login to the client's device: `binding` (feature `dbsc`).
 //! - Use a session after the response, in a WebSocket or a job: [`Session::live`].
 //! - Use several sessions in one request: [`Stores`].
 //! - Move to another server, dialect, cookie name or other keys: [`Migrating`].
@@ -86,17 +88,18 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `session.rs`, `session_values.rs`, `session_merge.rs`, `session_status.rs`, `typed.rs` | [`Session`]: the handle for handlers, and [`Typed`]: one of its values |
+//! | `session.rs`, `session_values.rs`, `session_factors.rs`, `session_merge.rs`, `session_status.rs`, `typed.rs` | [`Session`]: the handle for handlers, and [`Typed`]: one of its values |
 //! | `state.rs`, `commit.rs`, `room.rs` | its state during one request, and how it is saved |
-//! | `sessions.rs`, `client_host.rs`, `response_fields.rs` | [`Sessions`]: the sessions of a request by name, and the fields of its response |
+//! | `sessions.rs`, `client_host.rs`, `response_fields.rs`, `clear_site_data.rs` | [`Sessions`]: the sessions of a request by name, and the fields of its response |
 //! | `values.rs`, `flashes.rs`, `data_model.rs`, `any_format.rs`, `serialized_values.rs`, `json_texts.rs`, `go_json.rs` | [`Values`]: the values of a session, as gob or in other formats |
-//! | `metadata.rs`, `metadata_text.rs`, `lifetime.rs`, `login.rs`, `credentials.rs` | [`Lifetime`]: the limits of a session; its login |
+//! | `metadata.rs`, `metadata_text.rs`, `lifetime.rs`, `login.rs`, `credentials.rs`, `factors.rs`, `key_binding.rs` | [`Lifetime`]: the limits of a session; its login |
 //! | `cookie_options.rs`, `cookie_writer.rs` | [`CookieOptions`]: writing the cookie |
 //! | `opened_cookies.rs`, `request_url.rs`, `foreign_cookies.rs` | choosing one of several cookies, and removing cookies that another host planted |
 //! | `cookie_life.rs`, `expiry.rs` | the time for which a client keeps the cookie, and the expiry of a row |
 //! | `store.rs`, `setup.rs`, `stores.rs` | [`Store`], its settings, and [`Stores`]: all stores of an application |
 //! | `cookie_store.rs`, `backend_generations.rs` | [`CookieStore`], and the revocation of sessions in cookies |
 //! | `server_store/`, `server_options.rs` | [`ServerStore`]: sessions in a server |
+//! | `binding/` | [`binding`]: logins that are bound to the client's device (feature `dbsc`) |
 //! | `config.rs` | options as configuration files have them (feature `config`) |
 //! | `migrating/` | [`Migrating`]: moves sessions from one store to another |
 //! | `stored_session.rs`, `lookup.rs`, `live_session.rs` | sessions outside of a request: [`StoredSession`], a snapshot, and [`LiveSession`], which can be read and changed |
@@ -111,7 +114,10 @@
 
 mod any_format;
 mod backend_generations;
+#[cfg(feature = "dbsc")]
+pub mod binding;
 mod caller;
+mod clear_site_data;
 mod client_host;
 mod commit;
 #[cfg(feature = "config")]
@@ -126,6 +132,7 @@ mod dialect;
 mod error;
 pub mod events;
 mod expiry;
+mod factors;
 mod flashes;
 mod foreign_cookies;
 #[cfg(feature = "json")]
@@ -133,6 +140,7 @@ pub(crate) mod go_json;
 mod id;
 #[cfg(feature = "json")]
 mod json_texts;
+mod key_binding;
 mod lifetime;
 mod live_session;
 mod login;
@@ -155,6 +163,7 @@ mod server_store;
 #[allow(clippy::module_inception)] // the handle is what the room is about
 mod session;
 mod session_data;
+mod session_factors;
 mod session_id;
 mod session_merge;
 mod session_status;
@@ -169,6 +178,7 @@ pub mod testing;
 mod typed;
 mod values;
 
+pub use clear_site_data::ClearSiteData;
 pub use client_host::client_host;
 #[cfg(feature = "cookie")]
 pub(crate) use cookie_options::InsecureHttp;
@@ -178,6 +188,7 @@ pub use cookie_store::CookieStore;
 pub use dialect::DolabDialect;
 pub use dialect::{Dialect, GorillaDialect, NativeDialect, ScsDialect};
 pub use error::Error;
+pub use factors::{Factor, FactorKind};
 pub use lifetime::Lifetime;
 pub use live_session::LiveSession;
 pub use lookup::Lookup;

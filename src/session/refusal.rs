@@ -54,6 +54,12 @@ pub enum Refusal {
     /// More cookies arrived than are read: over 8 of the name, or over 4,096 or 1 MiB in all. The
     /// request is treated as with [`Ambiguous`](Refusal::Ambiguous).
     TooMany,
+    /// The session is bound to a device, and the request has no bound cookie. The session is
+    /// anonymous, and its changes are not kept, as with [`Moved`](Refusal::Moved). Only a
+    /// [login](super::Session::login) is saved. Only at the paths of logins that a store with a
+    /// required [`binding`](super::binding) names: other requests get an error.
+    #[cfg(feature = "dbsc")]
+    Unproven,
     /// The session of another owner. Only [`Session::merge`](super::Session::merge) refuses it.
     OtherOwner,
 }
@@ -66,7 +72,17 @@ impl Refusal {
 
     /// Returns true if the client may have a good cookie that was not in the request.
     pub(super) fn leaves_cookie(self) -> bool {
-        self == Refusal::Moved || self.may_be_planted()
+        self == Refusal::Moved || self.is_unproven() || self.may_be_planted()
+    }
+
+    #[cfg(feature = "dbsc")]
+    fn is_unproven(self) -> bool {
+        self == Refusal::Unproven
+    }
+
+    #[cfg(not(feature = "dbsc"))]
+    fn is_unproven(self) -> bool {
+        false
     }
 
     /// Converts a codec's error to the refusal of a cookie.
@@ -99,6 +115,8 @@ impl fmt::Display for Refusal {
             Refusal::Moved => "moved to another ID",
             Refusal::Ambiguous => "several valid cookies",
             Refusal::TooMany => "too many cookies",
+            #[cfg(feature = "dbsc")]
+            Refusal::Unproven => "without the bound cookie of its device",
             Refusal::OtherOwner => "the session of another owner",
         })
     }

@@ -17,6 +17,9 @@ pub(super) struct RequestUrl {
     /// can have. An added slash does no harm: a program between the browser and this one may have
     /// removed it.
     path: String,
+    /// True if the request's own path ends with a slash.
+    #[cfg(feature = "dbsc")]
+    ends_with_slash: bool,
 }
 
 impl RequestUrl {
@@ -25,6 +28,17 @@ impl RequestUrl {
         RequestUrl {
             host: host.unwrap_or_default().to_vec(),
             path: format!("{path}{slash}"),
+            #[cfg(feature = "dbsc")]
+            ends_with_slash: slash.is_empty(),
+        }
+    }
+
+    /// Returns the path of the request.
+    #[cfg(feature = "dbsc")]
+    pub(super) fn path(&self) -> &str {
+        match self.ends_with_slash {
+            true => &self.path,
+            false => self.path.strip_suffix('/').unwrap_or(&self.path),
         }
     }
 

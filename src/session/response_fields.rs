@@ -29,6 +29,7 @@ use std::fmt;
 #[must_use = "the response must have these fields"]
 pub struct ResponseFields {
     set_cookies: Vec<String>,
+    others: Vec<(&'static str, String)>,
     /// True if the response shows an outdated state of the session.
     is_transient: bool,
     is_public: bool,
@@ -38,9 +39,15 @@ impl ResponseFields {
     pub(crate) fn new(set_cookies: Vec<String>) -> Self {
         ResponseFields {
             set_cookies,
+            others: Vec::new(),
             is_transient: false,
             is_public: false,
         }
+    }
+
+    /// Adds fields that are neither a Set-Cookie nor for caches.
+    pub(super) fn with_others(self, others: Vec<(&'static str, String)>) -> Self {
+        ResponseFields { others, ..self }
     }
 
     /// Sets whether the response shows an outdated state of the session, which no cache may store.
@@ -55,7 +62,7 @@ impl ResponseFields {
     /// session. Its cache fields stay unchanged, unless a cookie is set: a response with a
     /// Set-Cookie is never public.
     pub fn of_public_response(mut self) -> Self {
-        self.is_public = self.set_cookies.is_empty();
+        self.is_public = self.set_cookies.is_empty() && self.others.is_empty();
         self
     }
 
@@ -63,6 +70,14 @@ impl ResponseFields {
     #[must_use]
     pub fn set_cookies(&self) -> &[String] {
         &self.set_cookies
+    }
+
+    /// Returns further fields, each with its name in lower case: `Clear-Site-Data` after
+    /// [`logout_clearing`](super::Session::logout_clearing), and those of a device binding. Add each
+    /// of them to the existing fields.
+    #[must_use]
+    pub fn others(&self) -> &[(&'static str, String)] {
+        &self.others
     }
 
     /// Returns the value that must replace the response's Cache-Control fields, or `None` if they
@@ -87,7 +102,8 @@ impl ResponseFields {
             let name = directive.split('=').next().unwrap_or_default();
             max_age |= name.eq_ignore_ascii_case("max-age");
         }
-        match self.set_cookies.is_empty() && !self.is_transient {
+        let sets_nothing = self.set_cookies.is_empty() && self.others.is_empty();
+        match sets_nothing && !self.is_transient {
             _ if no_store || self.is_public => None,
             true if private && !public && (no_cache || max_age) => None,
             true => Some("private, no-cache"),

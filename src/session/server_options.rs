@@ -61,6 +61,8 @@ pub struct ServerOptions {
     pub(super) max_concurrent_saves: usize,
     pub(super) clock: Clock,
     pub(super) events: Events,
+    #[cfg(feature = "dbsc")]
+    pub(super) binding: Option<super::binding::BindingOptions>,
 }
 
 impl ServerOptions {
@@ -79,6 +81,8 @@ impl ServerOptions {
             max_concurrent_saves: 1_024,
             clock: Arc::new(UnixTime::now),
             events: Events::default(),
+            #[cfg(feature = "dbsc")]
+            binding: None,
         }
     }
 
@@ -219,6 +223,17 @@ impl ServerOptions {
     pub fn max_concurrent_saves(self, limit: usize) -> Self {
         ServerOptions {
             max_concurrent_saves: limit,
+            ..self
+        }
+    }
+
+    /// Offers each login a [binding](super::binding) to the device of its client. Default: no
+    /// binding. The store must be in the native [dialect](super::Dialect).
+    #[cfg(feature = "dbsc")]
+    #[must_use]
+    pub fn binding(self, binding: super::binding::BindingOptions) -> Self {
+        ServerOptions {
+            binding: Some(binding),
             ..self
         }
     }

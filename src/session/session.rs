@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use crate::codec::UnixTime;
 
 use super::setup::Setup;
 use super::state::State;
 use super::store::Store;
-use super::{Error, Refusal, SessionId, SessionStatus};
+use super::{ClearSiteData, Error, Refusal, SessionId, SessionStatus};
 
 /// A request's session: typed values under string keys, flashes, and the login.
 ///
@@ -123,8 +122,7 @@ impl Session {
     #[doc(alias = "regenerate")]
     pub fn login(&self, owner: impl Into<String>) -> Result<(), Error> {
         let (owner, now) = (owner.into(), self.setup().now());
-        let lifetime = &self.setup().lifetime;
-        self.state().login(owner, false, lifetime, now)
+        self.begin_login(owner, false, now)
     }
 
     /// Logs `owner` in as [`login`](Session::login) does, and keeps the values: for example a cart
@@ -134,8 +132,14 @@ impl Session {
     /// Returns the errors of [`login`](Session::login).
     pub fn login_keeping_values(&self, owner: impl Into<String>) -> Result<(), Error> {
         let (owner, now) = (owner.into(), self.setup().now());
-        let lifetime = &self.setup().lifetime;
-        self.state().login(owner, true, lifetime, now)
+        self.begin_login(owner, true, now)
+    }
+
+    fn begin_login(&self, owner: String, keeps_values: bool, now: UnixTime) -> Result<(), Error> {
+        let setup = self.setup();
+        let binding = setup.begin_binding()?;
+        let mut state = self.state();
+        state.login(owner, keeps_values, binding, &setup.lifetime, now)
     }
 
     /// Logs the owner out. The session's values are dropped, and its cookie is removed if the
@@ -152,6 +156,40 @@ impl Session {
     pub fn logout(&self) -> Result<(), Error> {
         let now = self.setup().now();
         self.state().logout(&self.setup().lifetime, now)
+    }
+
+    /// Logs the owner out as [`logout`](Session::logout) does, and asks the browser to clear data
+    /// of the site: pages in its cache, values that scripts have stored, and other cookies.
+    ///
+    /// Browsers obey over HTTPS only, and clear the data of the origin (of the whole site, for
+    /// cookies). With [`Cookies`](ClearSiteData::Cookies), they also drop the cookies of the
+    /// response itself, such as that of a farewell flash, and those of other applications on the
+    /// same site. A login that follows in the same request cancels the clearing.
+    ///
+    /// ```
+    /// # use silverback::session::{ClearSiteData, Error, Session};
+    /// fn log_out(session: &Session) -> Result<(), Error> {
+    ///     session.logout_clearing([ClearSiteData::Storage, ClearSiteData::Cache])
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns a [closed](Error::is_closed) error if the session takes no more changes.
+    #[doc(alias = "Clear-Site-Data")]
+    pub fn logout_clearing(
+        &self,
+        data: impl IntoIterator<Item = ClearSiteData>,
+    ) -> Result<(), Error> {
+        let data: Vec<ClearSiteData> = data.into_iter().collect();
+        let now = self.setup().now();
+        let lifetime = &self.setup().lifetime;
+        self.state().logout_clearing(&data, lifetime, now)
+    }
+
+    /// Returns the field Clear-Site-Data of the response, if it is to have one.
+    pub(super) fn clear_site_data(&self) -> Option<(&'static str, String)> {
+        let value = self.state().clear_site_data()?;
+        Some(("clear-site-data", value))
     }
 
     /// Ends the session as [`logout`](Session::logout) does, and refuses all further changes. Only
@@ -174,27 +212,6 @@ impl Session {
         let state = self.state();
         let owner = state.data.metadata.owner();
         owner.map(|owner| owner.clone().into())
-    }
-
-    /// Returns the time of the login, or `None` without a login.
-    #[must_use]
-    pub fn authenticated_at(&self) -> Option<UnixTime> {
-        let state = self.state();
-        state.data.metadata.login.as_ref().map(|login| login.at)
-    }
-
-    /// Requires a login that is not older than `age`. Use it before a password is changed, or money
-    /// is sent.
-    ///
-    /// # Errors
-    /// Returns a [not fresh](Error::is_not_fresh) error if the login is older, or if there is no
-    /// login.
-    pub fn require_fresh(&self, age: Duration) -> Result<(), Error> {
-        let now = self.setup().now();
-        match self.authenticated_at() {
-            Some(at) if now.saturating_duration_since(at) <= age => Ok(()),
-            _ => Err(Error::not_fresh()),
-        }
     }
 
     /// Binds the login to the user's credentials, so that [`check_credentials`] ends the session after

@@ -71,6 +71,8 @@ struct OpenSessions {
     is_closed: bool,
     /// True if the request does not count as use.
     is_passive: bool,
+    #[cfg(feature = "dbsc")]
+    bindings: super::binding::RequestBindings,
 }
 
 impl OpenSessions {
@@ -215,7 +217,11 @@ impl Sessions {
         }
     }
 
-    async fn load(&self, place: usize, store: &Arc<dyn Store>) -> Result<Session, Error> {
+    pub(super) async fn load(
+        &self,
+        place: usize,
+        store: &Arc<dyn Store>,
+    ) -> Result<Session, Error> {
         {
             let mut loaded = self.loaded();
             loaded.is_asked = true;
@@ -224,7 +230,13 @@ impl Sessions {
             }
         }
         let opened = self.open(store.as_ref()).await;
-        let state = opened.inspect_err(|error| observed::load_failed(&**store, error))?;
+        #[cfg(feature = "dbsc")]
+        let opened = opened.and_then(|state| self.check_binding(store.as_ref(), state));
+        let state = opened.inspect_err(|error| match error.status() {
+            // The request was refused, and no server failed.
+            403 => {}
+            _ => observed::load_failed(&**store, error),
+        })?;
         if let Some(refusal) = state.refusal() {
             tracing::info!(cookie = store.name(), reason = %refusal, "the session cookie was refused");
         }
@@ -322,9 +334,10 @@ impl Sessions {
             return Ok(None);
         }
         let mut set_cookies = Vec::new();
+        let mut others = Vec::new();
         let mut foreign = ForeignCookies::of_request(&self.0.request.url);
         let mut is_transient = false;
-        for session in sessions {
+        for session in &sessions {
             let guard = session.save_guard().await;
             match session.commit(guard, None).await {
                 Err(error) if error.is_gone() && session.may_be_lost() => {
@@ -333,11 +346,14 @@ impl Sessions {
                 committed => committed?,
             }
             session.set_cookies_into(&mut foreign, &mut set_cookies);
+            others.extend(session.clear_site_data());
+            #[cfg(feature = "dbsc")]
+            self.add_binding_fields(session, &mut set_cookies, &mut others)?;
             is_transient |= session.leaves_cookie();
         }
-        Ok(Some(
-            ResponseFields::new(set_cookies).transient(is_transient),
-        ))
+        others.extend(self.challenges_to(&sessions));
+        let fields = ResponseFields::new(set_cookies).with_others(others);
+        Ok(Some(fields.transient(is_transient)))
     }
 
     /// Closes the sessions that were asked for, and returns them.
@@ -355,15 +371,25 @@ impl Sessions {
     /// take no more changes.
     ///
     /// Returns the fields that the other response must have, if any: the removals of cookies that
-    /// [another host may have planted](Refusal::Ambiguous). Without them, the next request would
-    /// fail as this one did. They never touch the application's own cookie.
+    /// [another host may have planted](Refusal::Ambiguous), and the challenges to sessions that are
+    /// bound to a device. Without them, the next request would fail as this one did. They never
+    /// touch the application's own cookie.
     pub fn abandon(&self) -> Option<ResponseFields> {
         let mut removals = Vec::new();
         let mut foreign = ForeignCookies::of_request(&self.0.request.url);
-        for session in self.close() {
+        let sessions = self.close();
+        for session in &sessions {
             session.remove_foreign(&mut foreign, false, &mut removals);
         }
-        (!removals.is_empty()).then(|| ResponseFields::new(removals))
+        let challenges = self.challenges_to(&sessions);
+        let is_needed = !removals.is_empty() || !challenges.is_empty();
+        is_needed.then(|| ResponseFields::new(removals).with_others(challenges))
+    }
+
+    /// Returns the challenges to those of the sessions that lack a bound cookie.
+    #[cfg(not(feature = "dbsc"))]
+    fn challenges_to(&self, _: &[Session]) -> Vec<(&'static str, String)> {
+        Vec::new()
     }
 
     /// Returns whether a session was asked for, so that [`finish`](Sessions::finish) has something
@@ -371,6 +397,39 @@ impl Sessions {
     #[must_use]
     pub fn were_asked_for(&self) -> bool {
         self.loaded().is_asked
+    }
+}
+
+/// The request, for the check of bindings.
+#[cfg(feature = "dbsc")]
+impl Sessions {
+    /// Returns the layer around this one.
+    pub(super) fn outer(&self) -> Option<&Sessions> {
+        self.0.outer.as_ref()
+    }
+
+    /// Returns the stores of this layer, each with its index.
+    pub(super) fn stores(&self) -> impl Iterator<Item = (usize, &Arc<dyn Store>)> {
+        self.0.stores.iter().enumerate()
+    }
+
+    /// Returns the path of the request.
+    pub(super) fn path(&self) -> &str {
+        self.0.request.url.path()
+    }
+
+    /// Returns the values of the request's cookies of that name, or an empty list if they are too many.
+    pub(super) fn cookies(&self, name: &str) -> Vec<&str> {
+        let values = self.0.request.cookies.values(name);
+        values.unwrap_or_default()
+    }
+
+    /// Reads or changes what the request has shown of bindings.
+    pub(super) fn bindings<R>(
+        &self,
+        look: impl FnOnce(&mut super::binding::RequestBindings) -> R,
+    ) -> R {
+        look(&mut self.loaded().bindings)
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Setup {
     /// The old cookie of a Go package, which the store reads and removes, and never sets.
     pub(super) legacy_cookie: Option<CookieWriter>,
     pub(super) events: Events,
+    #[cfg(feature = "dbsc")]
+    pub(super) binding: Option<super::binding::StoreBinding>,
 }
 
 /// The source of the current time.
@@ -57,11 +59,19 @@ impl Setup {
             renewal_restarts: false,
             legacy_cookie: None,
             events: Events::default(),
+            #[cfg(feature = "dbsc")]
+            binding: None,
         })
     }
 
     pub(super) fn now(&self) -> UnixTime {
         (self.clock)()
+    }
+
+    /// Begins the binding of a new login: without the feature `dbsc`, there is none.
+    #[cfg(not(feature = "dbsc"))]
+    pub(super) fn begin_binding(&self) -> Result<Option<super::key_binding::KeyBinding>, Error> {
+        Ok(None)
     }
 
     /// Refuses a codec if its cookies expire before the sessions do, or are not valid at once.

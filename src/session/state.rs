@@ -69,6 +69,12 @@ pub(super) struct State {
     phase: Phase,
     is_closed: bool,
     response_cookie: ResponseCookie,
+    /// True if this request has logged a user in.
+    has_new_login: bool,
+    /// The value of the field Clear-Site-Data, if the response is to have it.
+    clear_site_data: Option<String>,
+    #[cfg(feature = "dbsc")]
+    pub(super) proof: super::binding::SessionProof,
 }
 
 /// The state of the session.
@@ -200,6 +206,10 @@ impl State {
             phase: Phase::Live,
             is_closed: false,
             response_cookie: ResponseCookie::Unchanged,
+            has_new_login: false,
+            clear_site_data: None,
+            #[cfg(feature = "dbsc")]
+            proof: super::binding::SessionProof::default(),
         }
     }
 
@@ -457,6 +467,17 @@ impl State {
         let ends = matches!(self.phase, Phase::LoggedOut | Phase::Ended)
             || matches!(self.id_change, IdChange::Replaced { .. });
         self.leaves_cookie && ends && self.row_ref.is_none() && !self.has_ended
+    }
+
+    /// Returns whether this request has logged a user in.
+    #[cfg(feature = "dbsc")]
+    pub(super) fn has_new_login(&self) -> bool {
+        self.has_new_login
+    }
+
+    /// Returns the value of the field Clear-Site-Data, if the response is to have it.
+    pub(super) fn clear_site_data(&self) -> Option<String> {
+        self.clear_site_data.clone()
     }
 
     pub(super) fn response_cookie(&self) -> ResponseCookie {

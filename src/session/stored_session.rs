@@ -8,7 +8,7 @@ use crate::codec::UnixTime;
 use super::expiry::unix_time;
 use super::rows::LiveRow;
 use super::session_data::SessionData;
-use super::{Session, SessionId, Values};
+use super::{Factor, Session, SessionId, Values};
 
 /// A session as it was when it was [listed](super::ServerStore::list) or
 /// [found](super::ServerStore::find) in the server. A program can inspect it and end it.
@@ -66,10 +66,16 @@ impl StoredSession {
         Some(self.data.metadata.owner()?.as_str())
     }
 
-    /// Returns when the owner logged in.
+    /// Returns when the owner last proved their identity, as [`Session::authenticated_at`] does.
     #[must_use]
     pub fn authenticated_at(&self) -> Option<UnixTime> {
-        Some(self.data.metadata.login.as_ref()?.at)
+        self.data.metadata.authenticated_at()
+    }
+
+    /// Returns the factors of the login, as [`Session::factors`] does.
+    #[must_use]
+    pub fn factors(&self) -> Vec<(Factor, UnixTime)> {
+        self.data.metadata.factors.iter().collect()
     }
 
     /// Returns when the session began: at its login if there was one.

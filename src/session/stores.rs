@@ -46,6 +46,11 @@ impl Stores {
         stores.find(|(_, store)| store.name() == name)
     }
 
+    #[cfg(feature = "dbsc")]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<dyn Store>> {
+        self.0.iter()
+    }
+
     /// Returns only the stores with the wanted names.
     pub(super) fn only(&self, is_wanted: impl Fn(&str) -> bool) -> Self {
         let stores = self.0.iter().filter(|store| is_wanted(store.name()));

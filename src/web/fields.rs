@@ -92,6 +92,9 @@ pub(super) fn add_to(headers: &mut impl Fields, fields: &ResponseFields) {
     for set_cookie in fields.set_cookies() {
         headers.append_secret("set-cookie", set_cookie);
     }
+    for (name, value) in fields.others() {
+        headers.append_secret(name, value);
+    }
     if let Some(cache_control) = fields.cache_control(texts(headers, CACHE_CONTROL)) {
         headers.set(CACHE_CONTROL, cache_control);
     }

@@ -170,6 +170,7 @@
 //! | `axum.rs`, `axum_parts.rs` | axum: the extractors `Session` and `Sessions`, on top of the layer | `axum` |
 //! | [`actix`] | actix-web: [`SessionMiddleware`](actix::SessionMiddleware) and the same extractors | `actix` |
 //! | [`guard`] | guards and the current user, for all frameworks | |
+//! | `binding/` | the endpoints of device bindings, for all frameworks | `dbsc` |
 //! | `testing.rs` | [`Jar::send`](crate::session::testing::Jar::send): requests of tests | `tower` |
 //! | `axum_cookies.rs`, `actix_cookies.rs` | the extractor [`SealedCookies`](crate::jar::SealedCookies), for cookies without a session | `cookie` |
 //! | `fields.rs` | header fields, shared by all frameworks | |
@@ -252,6 +253,8 @@ mod axum;
 mod axum_cookies;
 #[cfg(feature = "axum")]
 mod axum_parts;
+#[cfg(feature = "dbsc")]
+pub mod binding;
 mod fields;
 pub mod guard;
 #[cfg(feature = "tower")]

@@ -60,7 +60,32 @@ impl Browser {
         for field in fields {
             request = request.header(field.0, field.1);
         }
-        let mut response = request.call().unwrap();
+        Response::read(request.call().unwrap())
+    }
+
+    /// Posts nothing with the cookies of the jar and these fields, and stores the cookies of the
+    /// response.
+    #[cfg(feature = "dbsc")]
+    pub(crate) fn post_with<'f>(
+        &mut self,
+        path: &str,
+        fields: impl IntoIterator<Item = (&'f str, &'f str)>,
+    ) -> Response {
+        let mut request = self.agent.post(format!("http://{}{path}", self.address));
+        request = request.header("Cookie", self.jar.cookie());
+        for field in fields {
+            request = request.header(field.0, field.1);
+        }
+        let response = Response::read(request.send_empty().unwrap());
+        for set_cookie in response.all("set-cookie") {
+            self.jar.receive(set_cookie);
+        }
+        response
+    }
+}
+
+impl Response {
+    fn read(mut response: ureq::http::Response<ureq::Body>) -> Self {
         let fields = response.headers().iter().map(|(name, value)| {
             let value = value.to_str().unwrap().to_owned();
             (name.as_str().to_owned(), value)
@@ -71,9 +96,7 @@ impl Browser {
             body: response.body_mut().read_to_string().unwrap(),
         }
     }
-}
 
-impl Response {
     /// Returns all fields of a name.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let fields = self.fields.iter().filter(|(of, _)| of == name);

@@ -6,6 +6,10 @@ mod framework_tests;
 
 #[cfg(feature = "tower-sessions-0-14")]
 mod axum_login;
+#[cfg(feature = "dbsc")]
+mod binding;
+#[cfg(feature = "dbsc")]
+mod binding_forgeries;
 mod browser;
 mod caches;
 mod call_order;
@@ -13,11 +17,14 @@ mod client;
 mod concurrency;
 mod cookie_header;
 mod dead_cookies;
+#[cfg(feature = "dbsc")]
+mod device;
 #[cfg(all(feature = "json", feature = "legacy"))]
 #[path = "../support/dolab_cookie.rs"]
 mod dolab_cookie;
 mod endings;
 mod errors;
+mod factors;
 mod frameworks;
 mod gorilla;
 mod guards;

@@ -9,6 +9,8 @@ use actix_web::middleware::Condition;
 use axum::body::Body;
 use silverback::session::{Error, Sessions, Stores};
 use silverback::web::actix::SessionMiddleware;
+#[cfg(feature = "dbsc")]
+use silverback::web::binding::BindingEndpoints;
 use silverback::web::tower::SessionLayer;
 
 use super::client::Browser;
@@ -147,6 +149,8 @@ fn serve_with_axum(listener: TcpListener, site: Arc<Site>) {
     for stores in site.within.iter().rev() {
         app = app.layer(axum_layer(stores.clone(), site.error_page));
     }
+    #[cfg(feature = "dbsc")]
+    let app = app.layer(BindingEndpoints);
     let app = app.layer(axum_layer(site.stores.clone(), site.error_page));
     listener.set_nonblocking(true).unwrap();
     RUNTIME.spawn(async move {
@@ -178,6 +182,8 @@ fn serve_with_actix(listener: TcpListener, site: Arc<Site>) {
             None => Condition::new(false, of(&site.stores)),
         };
         let app = actix_web::App::new().wrap(within(1)).wrap(within(0));
+        #[cfg(feature = "dbsc")]
+        let app = app.wrap(BindingEndpoints);
         let app = app.wrap(of(&site.stores));
         app.configure(|config| frameworks::actix_routes(config, site.clone()))
     };

@@ -181,6 +181,11 @@ impl Rules for NativeDialect {
         Some(&*self.cookies)
     }
 
+    #[cfg(feature = "dbsc")]
+    fn binding_codec(&self) -> Option<Arc<dyn Codec>> {
+        Some(self.cookies.clone())
+    }
+
     fn max_row_size(&self) -> Option<usize> {
         (self.max_row_size > 0).then_some(self.max_row_size)
     }

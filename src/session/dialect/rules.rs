@@ -1,5 +1,8 @@
 //! [`Rules`]: how a store of a dialect is made.
 
+#[cfg(feature = "dbsc")]
+use std::sync::Arc;
+
 use crate::backend::Layout;
 use crate::codec::Codec;
 
@@ -29,6 +32,12 @@ pub(in super::super) trait Rules {
     /// Returns the codec of the cookies, which the lifetime must suit, or `None` if nothing is
     /// sealed.
     fn codec(&self) -> Option<&dyn Codec>;
+
+    /// Returns the codec that seals the texts of a device binding, if rows can keep a key.
+    #[cfg(feature = "dbsc")]
+    fn binding_codec(&self) -> Option<Arc<dyn Codec>> {
+        None
+    }
 
     /// Returns the name of a cookie in an old format of a Go package, which is only read. It opens
     /// sessions of clients that have no cookie of this store.

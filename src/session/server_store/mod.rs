@@ -204,6 +204,8 @@ impl ServerStore {
             max_concurrent_saves,
             clock,
             events,
+            #[cfg(feature = "dbsc")]
+            binding,
         } = options;
         if max_sessions.is_some() {
             let owners = backend.owners().ok_or_else(Error::no_owners)?;
@@ -238,9 +240,13 @@ impl ServerStore {
             let options = cookie.of_other_program(name)?;
             CookieWriter::new(options)
         });
+        #[cfg(feature = "dbsc")]
+        let cookie_of_binding = cookie.clone();
         let mut setup = Setup::new(cookie, lifetime, rules.model(), dialect.is_shared())?;
         setup.clock = clock;
         setup.events = events;
+        #[cfg(feature = "dbsc")]
+        setup.bind(binding, rules.binding_codec(), &cookie_of_binding)?;
         setup.legacy_cookie = legacy_cookie.transpose()?;
         setup.replays = true;
         setup.fails_when_gone = fails_when_gone;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::codec::UnixTime;
 
+use super::super::clear_site_data::ClearSiteData;
+use super::super::key_binding::KeyBinding;
 use super::super::login::{Login, owner_name};
 use super::super::metadata::Metadata;
 use super::super::session_data::{Change, SessionData};
@@ -17,6 +19,7 @@ impl State {
         &mut self,
         owner: String,
         keeps_values: bool,
+        binding: Option<KeyBinding>,
         lifetime: &Lifetime,
         now: UnixTime,
     ) -> Result<(), Error> {
@@ -41,6 +44,8 @@ impl State {
             at: now,
             begun: None,
         });
+        self.data.metadata.binding = binding;
+        self.has_new_login = true;
         Ok(())
     }
 
@@ -52,6 +57,18 @@ impl State {
     ) -> Result<(), Error> {
         self.check_open()?;
         self.begin_anew(Phase::LoggedOut, lifetime, now);
+        Ok(())
+    }
+
+    /// Ends the session as `logout` does, and lets the client clear that data with the response.
+    pub(in super::super) fn logout_clearing(
+        &mut self,
+        data: &[ClearSiteData],
+        lifetime: &Lifetime,
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        self.logout(lifetime, now)?;
+        self.clear_site_data = ClearSiteData::field(data);
         Ok(())
     }
 
@@ -73,6 +90,8 @@ impl State {
     fn begin_anew(&mut self, phase: Phase, lifetime: &Lifetime, now: UnixTime) {
         // A login sets a cookie of its own.
         let is_login = phase == Phase::Live;
+        self.has_new_login = false;
+        self.clear_site_data = None;
         self.leaves_cookie = !is_login && self.refusal.is_some_and(Refusal::leaves_cookie);
         self.phase = phase;
         self.incarnation += 1;

@@ -29,7 +29,9 @@ impl Access {
     fn page(&self, reason: Reason) -> Option<&str> {
         match reason {
             Reason::NoLogin => self.login_page.as_deref(),
-            Reason::NotFresh => self.confirm_page.as_deref().or(self.login_page.as_deref()),
+            Reason::NotFresh | Reason::LevelTooLow => {
+                self.confirm_page.as_deref().or(self.login_page.as_deref())
+            }
         }
     }
 }
@@ -59,8 +61,9 @@ macro_rules! access_setters {
             self
         }
 
-        /// Sets the address of the page that asks a logged-in user for the password once more, for
-        /// [`require_fresh`](crate::web::guard::require_fresh). Default: the login page.
+        /// Sets the address of the page that asks a logged-in user for the password once more, or for
+        /// another factor: for [`require_fresh`](crate::web::guard::require_fresh) and
+        /// [`require_level`](crate::web::guard::require_level). Default: the login page.
         #[must_use]
         pub fn confirm_page(mut self, page: impl Into<String>) -> Self {
             self.access.confirm_page = crate::web::guard::address(page.into());
@@ -114,10 +117,12 @@ impl RequestAccess {
         Denied::new(reason, page, request)
     }
 
-    /// Decides whether the session's user may pass, with a login of that age at most.
+    /// Decides whether the session's user may pass, with a login of that level, and of that age at
+    /// most.
     pub(super) async fn check(
         &self,
         session: &Session,
+        level: u8,
         age: Option<Duration>,
     ) -> Result<Result<(), Reason>, Error> {
         let is_user = match &self.access.users {
@@ -125,10 +130,15 @@ impl RequestAccess {
             None => session.owner().is_some(),
         };
         let is_fresh = age.is_none_or(|age| session.require_fresh(age).is_ok());
-        Ok(match (is_user, is_fresh) {
-            (true, true) => Ok(()),
-            (true, false) => Err(Reason::NotFresh),
-            (false, _) => Err(Reason::NoLogin),
+        let has_level = match age {
+            Some(age) => session.require_fresh_level(level, age),
+            None => session.require_level(level),
+        };
+        Ok(match () {
+            () if !is_user => Err(Reason::NoLogin),
+            () if !is_fresh => Err(Reason::NotFresh),
+            () if has_level.is_err() => Err(Reason::LevelTooLow),
+            () => Ok(()),
         })
     }
 

@@ -22,6 +22,8 @@ pub(super) enum Reason {
     NoLogin,
     /// A user is logged in, and logged in too long ago.
     NotFresh,
+    /// A user is logged in, and has given too few kinds of factors.
+    LevelTooLow,
 }
 
 /// The parts of a request that decide on the answer.
@@ -62,7 +64,7 @@ impl Denied {
         match (&self.location, self.reason) {
             (Some(_), _) => 303,
             (None, Reason::NoLogin) => 401,
-            (None, Reason::NotFresh) => 403,
+            (None, Reason::NotFresh | Reason::LevelTooLow) => 403,
         }
     }
 
@@ -97,6 +99,7 @@ impl fmt::Display for Denied {
         f.write_str(match self.reason {
             Reason::NoLogin => "the request needs a login",
             Reason::NotFresh => "the request needs a newer login",
+            Reason::LevelTooLow => "the request needs another factor of the user",
         })
     }
 }
@@ -269,7 +272,11 @@ mod tests {
         };
         let pages = [(Some("/login"), &request), (None, &html)];
         for (page, request) in pages {
-            for (reason, status) in [(Reason::NoLogin, 401), (Reason::NotFresh, 403)] {
+            for (reason, status) in [
+                (Reason::NoLogin, 401),
+                (Reason::NotFresh, 403),
+                (Reason::LevelTooLow, 403),
+            ] {
                 let denied = Denied::new(reason, page, request);
                 assert_eq!(denied.status(), status);
                 let has_challenge = denied.fields().any(|(name, _)| name == "www-authenticate");

@@ -2,6 +2,7 @@
 //!
 //! - Let only logged-in users reach a route: [`require_login`].
 //! - Ask for the password once more before a dangerous step: [`require_fresh`].
+//! - Ask for a second factor: [`require_level`].
 //! - Get the user of the request in a handler: [`CurrentUser`].
 //! - End the other sessions of a user at their next request, after the password has changed:
 //!   [`Users::credentials`].
@@ -88,7 +89,7 @@
 //! | GET or HEAD, accepts HTML, and there is a login page | 303 to the login page, with `?next=` and the request's path |
 //! | another method, accepts HTML, and there is a login page | 303 to the login page |
 //! | any other | 401 |
-//! | the login is too old for [`require_fresh`] | the same with the confirm page, and 403 instead of 401 |
+//! | the login is too old for [`require_fresh`], or has too few factors for [`require_level`] | the same with the confirm page, and 403 instead of 401 |
 //! | the server behind the sessions, or [`Users`], does not answer | 503 |
 //! | the login page itself has a guard | 401, and an error in the log |
 //! | there is no session layer around the guard | 500 |
@@ -138,7 +139,7 @@ pub(super) use denied::address;
 
 pub use current_user::CurrentUser;
 pub use denied::Denied;
-pub use login_guard::{LoginGuard, require_fresh, require_login};
+pub use login_guard::{LoginGuard, require_fresh, require_level, require_login};
 pub use next_page::NextPage;
 pub use users::Users;
 
