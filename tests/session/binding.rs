@@ -260,7 +260,12 @@ fn without_a_requirement_an_unproven_client_goes_on(framework: Framework) {
 fn a_client_that_never_registers_goes_on(framework: Framework) {
     let mut site = bound(framework, true);
     site.browser.get("/login");
-    assert_eq!(site.browser.get("/").body, "ape Unbound");
+    let page = site.browser.get("/");
+    assert_eq!(page.body, "ape Unbound");
+    assert!(
+        page.all("secure-session-registration").is_empty(),
+        "only a login offers it"
+    );
     assert_eq!(site.browser.get("/count").body, "1");
     let refused = site.browser.get("/bound");
     assert_eq!(refused.status, 403);

@@ -2,15 +2,15 @@
 //! seeded, and `SILVERBACK_CASES` sets their number.
 
 use silverback::backend::Memory;
-use silverback::session::binding::{BindingOptions, EndpointRequest};
-use silverback::session::testing::Jar;
-use silverback::session::{ServerOptions, ServerStore, Sessions, Stores};
+use silverback::session::binding::BindingOptions;
+use silverback::session::{ServerOptions, ServerStore};
 
-use super::device::{Device, encode, quoted};
+use super::bound_client::{Client, log_in, register, send};
+use super::device::{Device, encode};
 use super::support::{Clock, fresh_codecs};
 
 /// The cases of CI.
-const CASES: u64 = 20_000;
+const CASES: u64 = 4_000;
 
 fn cases() -> u64 {
     let wanted = std::env::var("SILVERBACK_CASES");
@@ -34,101 +34,6 @@ impl Random {
 
     fn one_of<'t, T>(&mut self, all: &'t [T]) -> &'t T {
         &all[self.below(all.len())]
-    }
-}
-
-/// A client of one session.
-struct Client {
-    jar: Jar,
-    device: Device,
-    id: String,
-    registration: String,
-    challenge: String,
-    old_challenge: String,
-}
-
-struct Answer {
-    status: u16,
-    body: String,
-    fields: Vec<(&'static str, String)>,
-}
-
-impl Answer {
-    fn field(&self, wanted: &str) -> Option<&str> {
-        let mut fields = self.fields.iter();
-        Some(&fields.find(|(name, _)| *name == wanted)?.1)
-    }
-
-    /// Returns whether the client got anything that a proof gives.
-    fn is_accepted(&self) -> bool {
-        self.status == 200 || self.field("set-cookie").is_some()
-    }
-}
-
-async fn send(
-    store: &ServerStore,
-    jar: &mut Jar,
-    path: &str,
-    id: Option<&str>,
-    proof: &str,
-) -> Answer {
-    let stores = Stores::from(store.clone());
-    let sessions = Sessions::of_request(&stores, [jar.cookie().as_bytes()], None, path);
-    let endpoint = sessions.binding_endpoint().unwrap();
-    let request = EndpointRequest::new("POST", |name| match name {
-        "sec-secure-session-id" => id,
-        "secure-session-response" => Some(proof),
-        _ => None,
-    });
-    let answer = endpoint.answer(&request).await.unwrap();
-    let fields = sessions.finish().await.unwrap();
-    jar.receive_all(fields.iter().flat_map(|fields| fields.set_cookies()));
-    let cookies = answer
-        .fields()
-        .iter()
-        .filter(|(name, _)| *name == "set-cookie");
-    jar.receive_all(cookies.map(|(_, value)| value));
-    Answer {
-        status: answer.status(),
-        fields: answer.fields().to_vec(),
-        body: answer.into_body(),
-    }
-}
-
-/// Logs a client in. It has registered its key and refreshed once.
-async fn client(store: &ServerStore, number: u8) -> Client {
-    let (mut jar, device) = (Jar::new(), Device::new(number));
-    let sessions = jar.sessions(store.clone());
-    assert!(sessions.binding_endpoint().is_none());
-    sessions
-        .session()
-        .await
-        .unwrap()
-        .login(format!("ape {number}"))
-        .unwrap();
-    let fields = sessions.finish().await.unwrap().unwrap();
-    jar.receive_all(fields.set_cookies());
-    let offer = fields
-        .others()
-        .iter()
-        .find(|(name, _)| *name == "secure-session-registration");
-    let registration = quoted(&offer.unwrap().1, "challenge");
-    let proof = device.registration(&registration);
-    let answer = send(store, &mut jar, "/session/registration", None, &proof).await;
-    assert_eq!(answer.status, 200);
-    let field = answer.field("secure-session-challenge").unwrap();
-    let (id, old_challenge) = (quoted(field, "id"), quoted(field, ""));
-    assert!(answer.body.contains(&id));
-    let proof = device.proof(&old_challenge);
-    let answer = send(store, &mut jar, "/session/refresh", Some(&id), &proof).await;
-    assert_eq!(answer.status, 200);
-    Client {
-        challenge: quoted(answer.field("secure-session-challenge").unwrap(), ""),
-        jar,
-        device,
-        id,
-        registration,
-        old_challenge,
     }
 }
 
@@ -240,18 +145,10 @@ async fn no_forged_proof_is_accepted() {
         )
         .clock(move || now.now());
     let store = ServerStore::with_options(fresh_codecs(), Memory::new(), options).unwrap();
-    let mut own = client(&store, 1).await;
-    let other = client(&store, 2).await;
-    let fresh = {
-        // A session that has no key yet, and the challenge of its registration.
-        let mut jar = Jar::new();
-        let sessions = jar.sessions(store.clone());
-        assert!(sessions.binding_endpoint().is_none());
-        sessions.session().await.unwrap().login("ape 3").unwrap();
-        let fields = sessions.finish().await.unwrap().unwrap();
-        jar.receive_all(fields.set_cookies());
-        (jar, quoted(&fields.others()[0].1, "challenge"))
-    };
+    let mut own = Client::new(&store, 1).await;
+    let other = Client::new(&store, 2).await;
+    // A session that has no key yet, and the challenge of its registration.
+    let fresh = log_in(&store, "ape 3").await;
     let mut random = Random(20_261_130);
     let mut kinds = std::collections::BTreeMap::new();
     for case in 0..cases() {
@@ -295,5 +192,52 @@ async fn no_forged_proof_is_accepted() {
     println!(
         "{} forged refreshes and as many forged registrations: {kinds:?}",
         cases()
+    );
+}
+
+/// Each key that is no point of P-256, or is said to be another.
+#[tokio::test]
+async fn only_a_key_on_p_256_is_registered() {
+    let options = ServerOptions::new().binding(BindingOptions::new("/session").unwrap());
+    let store = ServerStore::with_options(fresh_codecs(), Memory::new(), options).unwrap();
+    let device = Device::new(1);
+    let jwk = device.jwk();
+    let with = |name: &str, value: serde_json::Value| {
+        let mut jwk = jwk.clone();
+        jwk[name] = value;
+        jwk
+    };
+    let x = jwk["x"].as_str().unwrap();
+    let wrong = [
+        with("kty", "RSA".into()),
+        with("kty", "ec".into()),
+        with("crv", "P-384".into()),
+        with("crv", "secp256k1".into()),
+        with("x", jwk["y"].clone()),
+        with("x", format!("{x}A").into()),
+        with("x", encode(&[0; 31]).into()),
+        with("y", encode(&[0; 33]).into()),
+        with("y", encode(&[0; 32]).into()),
+        with("y", serde_json::Value::Null),
+        Device::new(2).jwk(),
+    ];
+    let (jar, challenge) = log_in(&store, "ape").await;
+    let payload = serde_json::json!({"jti": challenge});
+    for jwk in wrong {
+        let header = serde_json::json!({"alg": "ES256", "typ": "dbsc+jwt", "jwk": jwk});
+        let proof = device.sign(&header, &payload);
+        let answer = register(&store, &mut jar.clone(), &proof).await;
+        assert!(!answer.is_accepted(), "{jwk}");
+    }
+    // A proof is no longer than browsers make it.
+    let padded = serde_json::json!({"jti": challenge, "padding": "a".repeat(4_096)});
+    let header = serde_json::json!({"alg": "ES256", "typ": "dbsc+jwt", "jwk": jwk});
+    let answer = register(&store, &mut jar.clone(), &device.sign(&header, &padded)).await;
+    assert!(!answer.is_accepted());
+    let proof = device.sign(&header, &payload);
+    assert!(
+        register(&store, &mut jar.clone(), &proof)
+            .await
+            .is_accepted()
     );
 }

@@ -10,6 +10,10 @@ mod axum_login;
 mod binding;
 #[cfg(feature = "dbsc")]
 mod binding_forgeries;
+#[cfg(feature = "dbsc")]
+mod binding_races;
+#[cfg(feature = "dbsc")]
+mod bound_client;
 mod browser;
 mod caches;
 mod call_order;

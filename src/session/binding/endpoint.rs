@@ -10,9 +10,8 @@ use super::super::key_binding::{BindingId, DeviceKey, KeyBinding};
 use super::super::store::Store;
 use super::super::{Error, Refusal, Session, Sessions};
 use super::proof::{NoProof, Proof, bare_item};
-use super::request::CHALLENGE;
 use super::seals::next_proof;
-use super::store_binding::{Step, StoreBinding};
+use super::store_binding::{CHALLENGE, Step, StoreBinding};
 
 /// The parts of a request to an [`Endpoint`]. For adapters of web frameworks.
 #[derive(Clone, Copy, Debug, Default)]

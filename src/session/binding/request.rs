@@ -10,11 +10,8 @@ use super::super::setup::Setup;
 use super::super::state::{RequestCookie, ResponseCookie, State};
 use super::super::store::Store;
 use super::super::{CookieOptions, Error, Refusal, Session, Sessions};
-use super::{Binding, BindingOptions, Endpoint, StoreBinding};
-
-/// The name of the field that carries a challenge.
-pub(super) const CHALLENGE: &str = "secure-session-challenge";
-const REGISTRATION: &str = "secure-session-registration";
+use super::store_binding::{CHALLENGE, REGISTRATION, StoreBinding};
+use super::{Binding, BindingOptions, Endpoint};
 
 impl Setup {
     /// Sets the binding of a store, if it has one.

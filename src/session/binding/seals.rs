@@ -68,9 +68,10 @@ impl Seals {
         let opened = self
             .codec
             .open_into(&self.challenge, text, now, &mut payload);
+        opened.ok()?;
         let challenge = Challenge::parse(&payload)?;
         let is_young = now.saturating_duration_since(challenge.issued) <= life;
-        (opened.is_ok() && is_young).then_some(challenge)
+        is_young.then_some(challenge)
     }
 
     /// Returns the value of a bound cookie that is good until `end`.
@@ -96,14 +97,16 @@ impl Seals {
     ) -> bool {
         let mut payload = Vec::with_capacity(value.len());
         let opened = self.codec.open_into(&self.cookie, value, now, &mut payload);
+        if opened.is_err() {
+            return false;
+        }
         let Some((of, end)) = payload.split_first_chunk::<32>() else {
             return false;
         };
-        let Ok(end) = end.try_into().map(u64::from_be_bytes) else {
-            return false;
-        };
+        let end = end.try_into().map(u64::from_be_bytes);
+        let is_over = end.map_or(true, |end| now >= UnixTime::from_secs(end));
         let is_own: bool = of.ct_eq(&tie(id, key)).into();
-        opened.is_ok() && is_own && now < UnixTime::from_secs(end)
+        is_own && !is_over
     }
 }
 

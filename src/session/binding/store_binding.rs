@@ -12,6 +12,10 @@ use super::super::{CookieOptions, Error};
 use super::options::BindingOptions;
 use super::seals::Seals;
 
+/// The name of the field that carries a challenge.
+pub(super) const CHALLENGE: &str = "secure-session-challenge";
+/// The name of the field that offers a binding.
+pub(super) const REGISTRATION: &str = "secure-session-registration";
 /// How long a browser may take to make a key.
 const REGISTRATION_LIFE: Duration = Duration::from_secs(300);
 /// How much longer than the bound cookie a challenge is good.
