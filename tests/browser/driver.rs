@@ -41,7 +41,7 @@ impl Browser {
         Browser::start_with(&[format!("--user-agent={user_agent}")]).await
     }
 
-    async fn start_with(more: &[String]) -> Option<Self> {
+    pub(crate) async fn start_with(more: &[String]) -> Option<Self> {
         let mut driver = Command::new("chromedriver");
         driver
             .arg("--port=0")

@@ -4,11 +4,14 @@
 //! Without chromedriver the tests print a message and pass, unless `SILVERBACK_REQUIRE` names
 //! `chromedriver`. Screenshots are saved in the target directory's `tmp`.
 
+mod bound;
 #[path = "../../examples/demo/src/main.rs"]
-#[allow(dead_code)] // its `main`
+#[allow(dead_code, unexpected_cfgs)] // its `main`, and its own features
 mod demo;
 mod driver;
 mod go_migration;
+#[path = "../../examples/demo/src/https.rs"]
+mod https;
 mod planted;
 #[path = "../support/required.rs"]
 mod required;
