@@ -9,12 +9,12 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::middleware::{self, Next};
-use axum::response::{AppendHeaders, Response};
+use axum::response::{AppendHeaders, Html, Response};
 use axum::routing::get;
 use silverback::backend::Memory;
 use silverback::codec::KeyPairs;
 use silverback::session::binding::BindingOptions;
-use silverback::session::{Error, ServerOptions, ServerStore, Session};
+use silverback::session::{ClearSiteData, Error, ServerOptions, ServerStore, Session};
 use silverback::web::binding::BindingEndpoints;
 use silverback::web::tower::SessionLayer;
 
@@ -53,6 +53,11 @@ async fn logout(session: Session) -> Result<&'static str, Error> {
     Ok("logged out")
 }
 
+async fn logout_clearing(session: Session) -> Result<Html<&'static str>, Error> {
+    session.logout_clearing([ClearSiteData::Storage, ClearSiteData::Cookies])?;
+    Ok(Html("logged out"))
+}
+
 /// Sets the cookie in the query, as malware writes it into a profile.
 async fn plant(RawQuery(cookie): RawQuery) -> AppendHeaders<[(&'static str, String); 1]> {
     let cookie = cookie.unwrap();
@@ -86,6 +91,7 @@ impl Site {
             .route("/", get(page))
             .route("/login", get(login))
             .route("/logout", get(logout))
+            .route("/logout-clearing", get(logout_clearing))
             .layer(BindingEndpoints)
             .layer(SessionLayer::new(store.clone()))
             .route("/plant", get(plant))
@@ -124,7 +130,9 @@ impl Site {
 
     fn count(&self, path: &str, status: u16) -> usize {
         let exchanges = self.exchanges.lock().unwrap();
-        let found = exchanges.iter().filter(|(of, code, _)| of == path && *code == status);
+        let found = exchanges
+            .iter()
+            .filter(|(of, code, _)| of == path && *code == status);
         found.count()
     }
 
@@ -140,7 +148,11 @@ impl Site {
         browser.sees("logged in").await;
         let begin = std::time::Instant::now();
         while self.count("/session/registration", 200) == before {
-            assert!(begin.elapsed() < WATCHDOG, "{:?}", self.exchanges.lock().unwrap());
+            assert!(
+                begin.elapsed() < WATCHDOG,
+                "{:?}",
+                self.exchanges.lock().unwrap()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -166,7 +178,9 @@ async fn a_browser_stays_bound_and_a_copied_jar_is_refused() {
     for name in ["__Host-id", "__Host-id_bound"] {
         let cookie = browser.cookie(name).await.unwrap();
         assert!(cookie.http_only() == Some(true) && cookie.secure() == Some(true));
-        thief.open(&site.url(&format!("/plant?{name}={}", cookie.value()))).await;
+        thief
+            .open(&site.url(&format!("/plant?{name}={}", cookie.value())))
+            .await;
     }
     for round in 0..3 {
         let refreshes = site.count("/session/refresh", 200);
@@ -205,12 +219,41 @@ async fn each_end_of_a_session_ends_the_binding_in_the_browser() {
         }
         tokio::time::sleep(OVER).await;
         site.sees(&browser, "stranger").await;
-        assert!(site.ends() > index, "{end}: {:?}", site.exchanges.lock().unwrap());
+        assert!(
+            site.ends() > index,
+            "{end}: {:?}",
+            site.exchanges.lock().unwrap()
+        );
         // The browser has dropped the binding: it refreshes nothing any more.
         let before = site.exchanges.lock().unwrap().len();
         tokio::time::sleep(OVER).await;
         site.sees(&browser, "stranger").await;
         assert_eq!(site.exchanges.lock().unwrap().len(), before, "{end}");
     }
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_clears_what_the_page_has_stored() {
+    let site = Site::serve().await;
+    let Some(browser) = site.browser().await else {
+        return;
+    };
+    site.log_in(&browser).await;
+    let stored = "return localStorage.getItem('draft') || 'nothing'";
+    browser
+        .script("localStorage.setItem('draft', 'secret')")
+        .await;
+    browser
+        .script("document.cookie = 'theme=dark; Secure; Path=/'")
+        .await;
+    site.sees(&browser, "ape").await;
+    assert_eq!(browser.script(stored).await, "secret");
+    assert!(browser.cookie("theme").await.is_some());
+    browser.open(&site.url("/logout-clearing")).await;
+    browser.sees("logged out").await;
+    site.sees(&browser, "stranger").await;
+    assert_eq!(browser.script(stored).await, "nothing");
+    assert_eq!(browser.cookie("theme").await, None);
     browser.close().await;
 }

@@ -4,8 +4,14 @@
 //! There is a named trial for each backend and law. `SILVERBACK_ROUNDS` sets the number of rounds,
 //! 40 by default; `scripts/proof` runs the full counts.
 
+#[path = "../session/bound_client.rs"]
+#[allow(dead_code)] // the tests of sessions use more of it
+mod bound_client;
 mod broken_connection;
 mod cancelled;
+#[path = "../session/device.rs"]
+#[allow(dead_code)]
+mod device;
 mod dice;
 mod history;
 mod increments;
@@ -14,6 +20,7 @@ mod lost_replies;
 mod migration;
 mod pairs;
 mod random_backend;
+mod refreshes;
 mod requests;
 #[path = "../support/required.rs"]
 mod required;
@@ -485,6 +492,10 @@ fn main() -> ExitCode {
         (
             "concurrent_logins_leave_the_latest",
             logins::leave_the_latest,
+        ),
+        (
+            "a_refresh_keeps_the_laws",
+            refreshes::a_refresh_keeps_the_laws,
         ),
     ];
     let mut trials = Vec::new();

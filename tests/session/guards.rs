@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use silverback::session::testing::Jar;
 use silverback::session::{
-    CookieOptions, CookieStore, Error, Lifetime, Session, Stores, Typed, TypedValue,
+    CookieOptions, CookieStore, Error, Factor, Lifetime, Session, Stores, Typed, TypedValue,
 };
-use silverback::web::guard::{CurrentUser, LoginGuard, Users, require_fresh, require_login};
+use silverback::web::guard::{
+    CurrentUser, LoginGuard, Users, require_fresh, require_level, require_login,
+};
 
 use super::site::{Framework, RUNTIME};
 use super::support::{Clock, TestGenerations, fresh_codecs, store_with};
@@ -21,6 +23,7 @@ for_each_framework!(
     a_login_lets_every_method_through,
     the_login_page_gets_only_paths_of_this_site,
     an_old_login_passes_only_guards_without_an_age,
+    a_guard_of_a_level_leads_to_the_page_for_another_factor,
     a_user_is_loaded_once_in_a_request,
     changed_credentials_end_the_session,
     a_user_who_is_removed_has_no_access,
@@ -95,6 +98,10 @@ fn log_in(session: &Session, directory: &Directory) -> Result<(), Error> {
     session.bind_credentials(directory.hash("ape"))
 }
 
+fn step_up(session: &Session, amr: &str) -> Result<(), Error> {
+    session.authenticate(Factor::from_amr(amr))
+}
+
 fn name_of(user: Option<CurrentUser<User>>) -> String {
     user.map_or_else(|| "stranger".to_owned(), |user| user.name.clone())
 }
@@ -106,6 +113,9 @@ fn axum_app(site: &Site) -> axum::Router {
     async fn account(user: CurrentUser<User>, again: CurrentUser<User>) -> String {
         assert!(Arc::ptr_eq(&user.0, &again.0));
         user.name.clone()
+    }
+    async fn confirm(session: Session, factor: axum::extract::Path<String>) -> Result<(), Error> {
+        step_up(&session, &factor)
     }
     let directory = site.directory.clone();
     let login = async move |session: Session| log_in(&session, &directory);
@@ -124,6 +134,9 @@ fn axum_app(site: &Site) -> axum::Router {
         .route("/account", guarded(require_login()))
         .route("//{*rest}", guarded(require_login()))
         .route("/fresh", guarded(require_fresh(FRESH)))
+        .route("/level", guarded(require_level(2)))
+        .route("/fresh-level", guarded(require_level(2).within(FRESH)))
+        .route("/confirm/{factor}", get(confirm))
         .route("/admin", guarded(require_login().page("/admin/login")))
         .route("/wrong", get(async |_: CurrentUser<u8>| {}))
         .route("/count", get(async |count: Typed<Count>| counted(&count)))
@@ -171,6 +184,14 @@ fn actix_routes(config: &mut actix_web::web::ServiceConfig, site: &Site) {
         .service(guarded("/account", require_login()))
         .service(guarded("//{rest:.*}", require_login()))
         .service(guarded("/fresh", require_fresh(FRESH)))
+        .service(guarded("/level", require_level(2)))
+        .service(guarded("/fresh-level", require_level(2).within(FRESH)))
+        .route(
+            "/confirm/{factor}",
+            web::get().to(async |session: Session, factor: web::Path<String>| {
+                step_up(&session, &factor).map(|()| "")
+            }),
+        )
         .service(guarded("/admin", require_login().page("/admin/login")))
         .route("/wrong", web::get().to(async |_: CurrentUser<u8>| ""))
         .route(
@@ -420,6 +441,30 @@ fn an_old_login_passes_only_guards_without_an_age(framework: Framework) {
     assert_eq!(client.get("/account").body, "ape");
     client.get("/login");
     assert_eq!(client.get("/fresh").body, "ape");
+}
+
+fn a_guard_of_a_level_leads_to_the_page_for_another_factor(framework: Framework) {
+    let clock = Clock::new();
+    let mut client = Site::new(clock.of(store())).serve(framework);
+    let login = "/login?next=%2Flevel";
+    assert_eq!(client.get("/level").outcome(), (303, Some(login)));
+    client.get("/login");
+    client.get("/confirm/pwd");
+    let confirm = "/confirm?next=%2Flevel";
+    assert_eq!(client.get("/level").outcome(), (303, Some(confirm)));
+    assert_eq!(client.send("GET", "/level", "*/*").outcome(), (403, None));
+    client.get("/confirm/otp");
+    assert_eq!(client.get("/level").body, "ape");
+    assert_eq!(client.get("/fresh-level").body, "ape");
+    clock.pass(FRESH.as_secs() + 1);
+    assert_eq!(client.get("/level").body, "ape");
+    let confirm = "/confirm?next=%2Ffresh-level";
+    assert_eq!(client.get("/fresh-level").outcome(), (303, Some(confirm)));
+    client.get("/confirm/otp");
+    assert_eq!(client.get("/fresh").body, "ape", "a proof, and not a login");
+    assert_eq!(client.get("/fresh-level").outcome(), (303, Some(confirm)));
+    client.get("/confirm/pwd");
+    assert_eq!(client.get("/fresh-level").body, "ape");
 }
 
 fn a_user_is_loaded_once_in_a_request(framework: Framework) {

@@ -17,6 +17,7 @@ mod bound_client;
 mod browser;
 mod caches;
 mod call_order;
+mod clearing;
 mod client;
 mod concurrency;
 mod cookie_header;

@@ -41,7 +41,11 @@ impl HttpsListener {
             .with_single_cert(vec![cert.der().clone()], key)?;
         let (sender, connections) = mpsc::channel(16);
         let address = listener.local_addr()?;
-        tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), sender));
+        tokio::spawn(accept(
+            listener,
+            TlsAcceptor::from(Arc::new(config)),
+            sender,
+        ));
         Ok(HttpsListener {
             connections,
             address,
