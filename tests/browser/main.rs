@@ -43,7 +43,7 @@ async fn serve(app: Router) -> SocketAddr {
 /// Returns the demo's application with its own keys.
 fn demo_app(backend: Option<Arc<dyn Backend>>) -> Router {
     let keys = demo::Keys::new(KeyPairs::generate(1).unwrap()).unwrap();
-    demo::app(keys, backend).unwrap()
+    demo::app(keys, backend, demo::Transport::Http).unwrap()
 }
 
 /// Returns a page that counts, with the default cookie, and that can end the session.

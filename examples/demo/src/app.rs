@@ -40,20 +40,45 @@ pub(crate) const REMEMBERED: Limits = Limits {
     absolute: HOUR.saturating_mul(24 * 30),
 };
 
+/// The way by which browsers reach the application.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Transport {
+    Http,
+    Https,
+}
+
+impl Transport {
+    /// Returns the options of the session's cookie. An application of your own leaves its name out
+    /// over TLS: the default is `__Host-id`. The pages here show the cookie under one name.
+    fn cookie(self) -> Result<CookieOptions, session::Error> {
+        match self {
+            Transport::Http => Ok(CookieOptions::new().insecure_http()),
+            Transport::Https => CookieOptions::new().name(cookie::NAME),
+        }
+    }
+}
+
 /// Makes the application. Its sessions are kept in `backend` or, without one, in their cookies.
-pub(crate) fn app(keys: Keys, backend: Option<Arc<dyn Backend>>) -> Result<Router, Box<dyn Error>> {
-    // Over TLS, leave `insecure_http` out: the cookie then is Secure and its name is __Host-id.
-    let cookie = CookieOptions::new().insecure_http();
+pub(crate) fn app(
+    keys: Keys,
+    backend: Option<Arc<dyn Backend>>,
+    transport: Transport,
+) -> Result<Router, Box<dyn Error>> {
+    let cookie = transport.cookie()?;
     let lifetime = Lifetime::new()
         .idle(USUAL.idle)
         .absolute(USUAL.absolute)
         .remembered(REMEMBERED.idle, REMEMBERED.absolute);
     let Some(backend) = backend else {
         let store = CookieStore::with_options(keys.clone(), cookie, lifetime)?;
+        #[cfg(feature = "https")]
+        let store = store.binding(bindings()?)?;
         let place = Place::Cookie;
         return Ok(routes(Demo { keys, place }, Router::new(), store));
     };
     let options = ServerOptions::new().cookie(cookie).lifetime(lifetime);
+    #[cfg(feature = "https")]
+    let options = options.binding(bindings()?);
     let store = ServerStore::with_options(keys.clone(), backend, options)?;
     let place = Place::Store;
     Ok(routes(
@@ -61,6 +86,16 @@ pub(crate) fn app(keys: Keys, backend: Option<Arc<dyn Backend>>) -> Result<Route
         devices::routes(store.clone()),
         store,
     ))
+}
+
+/// Binds sessions to the device of their browser. The bound cookie is short, so that its refreshes can
+/// be seen.
+#[cfg(feature = "https")]
+fn bindings() -> Result<session::binding::BindingOptions, session::Error> {
+    let bindings = session::binding::BindingOptions::new("/session")?;
+    Ok(bindings
+        .required(["/", "/login"])
+        .cookie_life(Duration::from_secs(60)))
 }
 
 /// The state that handlers share.
@@ -71,7 +106,7 @@ struct Demo {
 }
 
 fn routes(demo: Demo, more: Router, store: impl Into<Stores>) -> Router {
-    Router::new()
+    let app = Router::new()
         .route("/", get(home))
         .route("/login", post(login))
         .route("/logout", post(logout))
@@ -80,8 +115,10 @@ fn routes(demo: Demo, more: Router, store: impl Into<Stores>) -> Router {
         .with_state(demo.clone())
         .merge(more)
         .fallback(not_found)
-        .method_not_allowed_fallback(not_found)
-        .layer(SessionLayer::new(store))
+        .method_not_allowed_fallback(not_found);
+    #[cfg(feature = "https")]
+    let app = app.layer(silverback::web::binding::BindingEndpoints);
+    app.layer(SessionLayer::new(store))
         .layer(middleware::from_fn_with_state(demo, draw))
 }
 
@@ -111,6 +148,7 @@ async fn home(State(demo): State<Demo>, session: Session) -> Result<Page, sessio
                 owner: &owner,
                 views,
                 is_remembered: session.is_remembered(),
+                device: device(&session),
                 keys: &demo.keys,
                 place: demo.place,
             };
@@ -118,6 +156,25 @@ async fn home(State(demo): State<Demo>, session: Session) -> Result<Page, sessio
         }
     };
     Ok(page.with_notes(notes))
+}
+
+/// Says whether the session is bound to the device.
+#[cfg(feature = "https")]
+fn device(session: &Session) -> &'static str {
+    use silverback::session::binding::Binding;
+
+    match session.binding() {
+        Binding::Bound => {
+            "The session is bound to this device. Copied cookies open nothing after a minute"
+        }
+        _ => "The session is not bound to this device: this browser has not registered a key",
+    }
+}
+
+#[cfg(not(feature = "https"))]
+fn device(_: &Session) -> &'static str {
+    "The session is not bound to this device. <code>cargo demo --features https -- --https</code> \
+     binds it"
 }
 
 #[derive(Deserialize)]

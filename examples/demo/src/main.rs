@@ -4,6 +4,9 @@
 //!
 //! `cargo demo`, then <http://127.0.0.1:3000>
 //!
+//! With `cargo demo --features https -- --https` the session is bound to the device, in browsers that
+//! can do so.
+//!
 //! With `cargo demo -- --store files:target/demo` the session is kept in a store and the cookie
 //! holds its ID. The application then has a page that lists a user's devices and logs them out.
 //!
@@ -11,6 +14,7 @@
 //! |---|---|
 //! | `main.rs` | the command line |
 //! | `listen.rs` | the port |
+//! | `https.rs` | HTTPS with a certificate of one run |
 //! | `app.rs` | the stores, the routes and their handlers |
 //! | `devices.rs` | the page of a user's devices |
 //! | `keys.rs` | keys that rotate while they are in use |
@@ -21,6 +25,8 @@ mod app;
 mod cookie;
 mod cookie_view;
 mod devices;
+#[cfg(feature = "https")]
+mod https;
 mod keys;
 mod listen;
 mod view;
@@ -31,14 +37,14 @@ use std::time::Duration;
 
 use silverback::backend::{self, Cleanup};
 
-pub(crate) use app::app;
+pub(crate) use app::{Transport, app};
 pub(crate) use keys::Keys;
 use listen::USUAL_PORT;
 
 const HELP: &str = "\
 Shows how sessions in cookies work: log in, look at the cookie, rotate its keys, tamper with it.
 
-Usage: cargo demo [--features STORE] [-- [PORT] [--store URL]]
+Usage: cargo demo [--features STORE,https] [-- [PORT] [--store URL] [--https]]
 
 PORT    The port on 127.0.0.1. Without it: 3000, or the next one that is free. 0: any free port.
 --store Keeps sessions in a store and only their ID in the cookie:
@@ -49,6 +55,8 @@ PORT    The port on 127.0.0.1. Without it: 3000, or the next one that is free. 0
         redis://..                a server (--features redis)
         etcd://..                 a server (--features etcd)
         dynamodb:TABLE            a server (--features aws)
+--https Serves https://localhost with a certificate of this run (--features https). Browsers that
+        can bind sessions to a device do so: the program prints how to start one.
 
 The keys are read from the variable SILVERBACK_KEYS. Without it they are new at each start, and
 sessions of an earlier run do not open. Keys that the page adds are lost when the program ends.";
@@ -60,6 +68,7 @@ const CLEANUP: Duration = Duration::from_secs(300);
 struct Arguments {
     port: u16,
     store: Option<String>,
+    transport: Transport,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -84,15 +93,20 @@ async fn main() -> ExitCode {
 
 /// Returns what the arguments say, or `None` if they are not understood.
 fn parse(given: Vec<String>) -> Option<Arguments> {
-    let (mut port, mut store) = (USUAL_PORT, None);
+    let (mut port, mut store, mut transport) = (USUAL_PORT, None, Transport::Http);
     let mut given = given.into_iter();
     while let Some(argument) = given.next() {
         match argument.as_str() {
             "--store" => store = Some(given.next()?),
+            "--https" => transport = Transport::Https,
             number => port = number.parse().ok()?,
         }
     }
-    Some(Arguments { port, store })
+    Some(Arguments {
+        port,
+        store,
+        transport,
+    })
 }
 
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
@@ -111,11 +125,41 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     if backend.is_some() && !Keys::are_in_env() {
         println!("the keys are new: sessions of an earlier run do not open");
     }
-    let app = app(Keys::from_env()?, backend)?;
+    let app = app(Keys::from_env()?, backend, arguments.transport)?;
     let listener = listen::bind(arguments.port).await?;
-    println!("open http://{} (Ctrl-C ends it)", listener.local_addr()?);
+    match arguments.transport {
+        Transport::Http => {
+            println!("open http://{} (Ctrl-C ends it)", listener.local_addr()?);
+            axum::serve(listener, app).await?;
+        }
+        Transport::Https => serve_https(listener, app).await?,
+    }
+    Ok(())
+}
+
+#[cfg(feature = "https")]
+async fn serve_https(
+    listener: tokio::net::TcpListener,
+    app: axum::Router,
+) -> Result<(), Box<dyn Error>> {
+    let port = listener.local_addr()?.port();
+    let listener = https::HttpsListener::new(listener)?;
+    let hash = &listener.key_hash;
+    println!(
+        "open https://localhost:{port} (Ctrl-C ends it). The certificate is of this run, so the \
+         browser warns.\nTo bind sessions to the device, without a TPM and without the warning:\n\
+         chromium --user-data-dir=/tmp/demo-profile \
+         --ignore-certificate-errors-spki-list={hash} --enable-features=DeviceBoundSessions:\
+         RequireOriginTrialTokens/false/RefreshQuota/false,\
+         EnableBoundSessionCredentialsSoftwareKeysForManualTesting https://localhost:{port}"
+    );
     axum::serve(listener, app).await?;
     Ok(())
+}
+
+#[cfg(not(feature = "https"))]
+async fn serve_https(_: tokio::net::TcpListener, _: axum::Router) -> Result<(), Box<dyn Error>> {
+    Err("this program was built without HTTPS: run `cargo demo --features https -- --https`".into())
 }
 
 #[cfg(test)]
@@ -130,11 +174,22 @@ mod tests {
     fn port_and_store_come_in_any_order() {
         let port = 8080;
         let store = Some("files:target/demo".to_owned());
-        let both = Some(Arguments { port, store });
+        let both = Some(Arguments {
+            port,
+            store,
+            transport: Transport::Http,
+        });
         assert_eq!(parsed("8080 --store files:target/demo"), both);
         assert_eq!(parsed("--store files:target/demo 8080"), both);
-        let (port, store) = (3000, None);
-        assert_eq!(parsed(""), Some(Arguments { port, store }));
+        let usual = |transport| {
+            Some(Arguments {
+                port: 3000,
+                store: None,
+                transport,
+            })
+        };
+        assert_eq!(parsed(""), usual(Transport::Http));
+        assert_eq!(parsed("--https"), usual(Transport::Https));
     }
 
     #[test]

@@ -166,6 +166,8 @@ pub(crate) struct Welcome<'a> {
     pub(crate) owner: &'a str,
     pub(crate) views: u64,
     pub(crate) is_remembered: bool,
+    /// Says whether the session is bound to the device, as HTML.
+    pub(crate) device: &'static str,
     pub(crate) keys: &'a Keys,
     pub(crate) place: Place,
 }
@@ -195,11 +197,13 @@ impl Welcome<'_> {
                 "New cookies use the newest of {count} keys. Cookies of the older keys are still accepted"
             ),
         };
+        let device = self.device;
         format!(
             "<dl>
 <dt>This page<dd>Seen {times} since you logged in.
 <dt>Your session<dd>Ends {ends}.
 <dt>Keys<dd>{keys}.
+<dt>Device<dd>{device}.
 </dl>"
         )
     }
