@@ -16,6 +16,7 @@ mod dead_cookies;
 #[cfg(all(feature = "json", feature = "legacy"))]
 #[path = "../support/dolab_cookie.rs"]
 mod dolab_cookie;
+mod ended_cookies;
 mod endings;
 mod errors;
 mod frameworks;
