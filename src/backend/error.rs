@@ -142,6 +142,17 @@ impl Error {
     }
 }
 
+/// Returns the answer for one of many keys.
+///
+/// # Errors
+/// Returns the error if it is not about one key only: the backend did not answer.
+pub(super) fn of_one<T>(answer: Result<T, Error>) -> Result<Result<T, Error>, Error> {
+    match answer {
+        Err(error) if error.is_unavailable() => Err(error),
+        answer => Ok(answer),
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -67,6 +67,8 @@
 //!     record.
 //! 12. **A [ping](Backend::ping) succeeds** if the server answers a load, and is
 //!     [unavailable](Error::is_unavailable) if a load is. It leaves no record behind.
+//! 13. **[Many loads](Backend::load_many) are loads**: each answer is that of a load of its key,
+//!     whatever the order of the keys, and if a key occurs twice.
 //!
 //! # Records of strangers
 //!
@@ -95,6 +97,7 @@
 //! | `owner_name.rs` | [`OwnerName`]: the name of an owner |
 //! | `owner_state.rs` | the rules of an owner's record |
 //! | `moves.rs` | [`Moves`]: moving a record to another key in one step |
+//! | `many.rs` | loading many records when the server has no request for that |
 //! | `scan.rs` | [`Scan`]: listing all records, and purging expired ones |
 //! | `connect.rs` | [`connect`], [`connect_with`], `connect_go`, `connect_go_keys`: a backend chosen by a URL |
 //! | `url.rs` | the host, the port and the escapes in the URLs of servers |
@@ -164,6 +167,8 @@ mod go_keys;
 mod into_backend;
 mod key;
 mod layout;
+#[cfg(feature = "redis")]
+mod many;
 #[cfg(feature = "memcached")]
 mod memcached;
 mod memory;
@@ -215,6 +220,7 @@ pub(crate) use dynamodb::dynamodb_client;
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::{DynamoDb, DynamoDbOptions, GoDynamoDb, GoItems};
 pub use error::Error;
+use error::of_one;
 #[cfg(feature = "etcd")]
 pub use etcd::{Etcd, EtcdOptions, GoEtcd};
 pub use expiry::Expiry;
@@ -289,6 +295,38 @@ pub trait Backend: Send + Sync + 'static {
     /// Returns an [unavailable](Error::is_unavailable) error if the backend cannot answer, and a
     /// [corrupt](Error::is_corrupt) error if the data under the key is not a valid record.
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error>;
+
+    /// Loads many records at once. Returns one answer for each key, in the order of `keys`: the one
+    /// that [`load`](Backend::load) returns. The records need not be as they were at one moment.
+    ///
+    /// By default, loads one record after another. A backend of a server should ask for all of them
+    /// in one request, or in few: a `ServerStore` loads all sessions that it watches this way, at
+    /// each interval.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use silverback::backend::{Backend, Expiry, Key, Memory, Record};
+    ///
+    /// let backend = Memory::new();
+    /// let (key, missing) = (Key::new("some key")?, Key::new("another key")?);
+    /// backend.create(&key, &Record::new("some bytes", Expiry::NEVER)).await?;
+    /// let loaded = backend.load_many(&[missing, key]).await?;
+    /// assert!(matches!(&loaded[..], [Ok(None), Ok(Some(_))]));
+    /// # Ok::<(), silverback::backend::Error>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an [unavailable](Error::is_unavailable) error if the backend cannot answer. If one
+    /// record cannot be read for another reason, as a [corrupt](Error::is_corrupt) one, only the
+    /// answer for its key is an error.
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>, Error>>, Error> {
+        let mut loaded = Vec::with_capacity(keys.len());
+        for key in keys {
+            loaded.push(of_one(self.load(key).await)?);
+        }
+        Ok(loaded)
+    }
 
     /// Saves a record under a key that has no live record.
     ///

@@ -146,6 +146,7 @@ struct ServerConfig {
     fail_when_gone: bool,
     save_timeout: Option<DurationText>,
     max_concurrent_saves: Option<usize>,
+    watch_interval: Option<DurationText>,
 }
 
 impl ServerConfig {
@@ -166,6 +167,9 @@ impl ServerConfig {
         });
         let limit = config.max_concurrent_saves;
         let options = with(options, limit, ServerOptions::max_concurrent_saves);
+        let options = with(options, config.watch_interval, |options, interval| {
+            options.watch_interval(interval.0)
+        });
         match config.fail_when_gone {
             true => options.fail_when_gone(),
             false => options,
@@ -230,7 +234,8 @@ mod tests {
 
         let all = r#"{"cookie": {"name": "shop"}, "lifetime": {"idle": "10m"}, "max_sessions": 5,
             "longest_request": "5m", "renewal_grace": "20s", "fail_when_gone": true,
-            "save_timeout": "2s", "max_concurrent_saves": 7}"#;
+            "save_timeout": "2s", "max_concurrent_saves": 7,
+            "watch_interval": "1s"}"#;
         let expected = ServerOptions::new()
             .cookie(CookieOptions::new().name("shop").unwrap())
             .lifetime(Lifetime::new().idle(minutes(10)))
@@ -239,7 +244,8 @@ mod tests {
             .renewal_grace(Duration::from_secs(20))
             .fail_when_gone()
             .save_timeout(Duration::from_secs(2))
-            .max_concurrent_saves(7);
+            .max_concurrent_saves(7)
+            .watch_interval(Duration::from_secs(1));
         let options: ServerOptions = read(all).unwrap();
         assert_eq!(format!("{options:?}"), format!("{expected:?}"));
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,8 @@ use super::room::longest_payload;
 use super::session_data::SessionData;
 use super::setup::{Clock, Setup};
 use super::store::{Loaded, LoadedSession, RowRef, SaveRequest, SaveResult, Storage};
-use super::{CookieOptions, Error, Lifetime, Refusal, Values};
+use super::watcher::{self, WATCH_INTERVAL, WatchedSession, Watcher};
+use super::{CookieOptions, Error, Lifetime, Refusal, SessionEnd, Values};
 
 /// Keeps each session in its cookie, sealed by a codec. The cookies are those of gorilla's
 /// `CookieStore`, byte for byte: a Go program with the same keys and cookie name shares the
@@ -83,8 +85,10 @@ use super::{CookieOptions, Error, Lifetime, Refusal, Values};
 #[doc(alias = "NewCookieStore")]
 pub struct CookieStore {
     codec: Arc<dyn Codec>,
-    setup: Setup,
-    generations: Option<Arc<dyn Generations>>,
+    pub(super) setup: Setup,
+    pub(super) generations: Option<Arc<dyn Generations>>,
+    /// The clones of a store share it. A store with another clock or storage has its own.
+    pub(super) watcher: Arc<Watcher>,
 }
 
 impl CookieStore {
@@ -137,6 +141,7 @@ impl CookieStore {
             codec,
             setup,
             generations: None,
+            watcher: Arc::new(Watcher::new(WATCH_INTERVAL)),
         })
     }
 
@@ -203,7 +208,7 @@ impl CookieStore {
     #[must_use]
     pub fn revocable(mut self, generations: impl Generations + 'static) -> Self {
         self.generations = Some(Arc::new(generations));
-        self
+        self.with_own_watcher()
     }
 
     /// Makes logins revocable as [`revocable`](CookieStore::revocable) does, with the owners of a
@@ -252,6 +257,31 @@ impl CookieStore {
         Ok(self)
     }
 
+    /// Sets how often the store looks whether the sessions that
+    /// [`Session::ended`](super::Session::ended) waits for have ended. Default: 5 seconds. An
+    /// interval of less than 10 milliseconds counts as 10.
+    ///
+    /// A look asks the storage of a [revocable](CookieStore::revocable) store once for each owner of
+    /// these sessions. Without a waiting future, or without such a storage, it asks for nothing.
+    #[must_use]
+    pub fn watch_interval(mut self, interval: Duration) -> Self {
+        let interval = interval.max(Duration::from_millis(10));
+        self.watcher = Arc::new(Watcher::new(interval));
+        self
+    }
+
+    /// Returns the number of [`Session::ended`](super::Session::ended) futures that wait, for
+    /// example as a gauge. A future that was dropped does not count.
+    #[must_use]
+    pub fn watched_sessions(&self) -> usize {
+        self.watcher.count()
+    }
+
+    fn with_own_watcher(mut self) -> Self {
+        self.watcher = Arc::new(Watcher::new(self.watcher.interval()));
+        self
+    }
+
     /// Sets the observer of [events](super::events): saves, logins, ends, refused cookies, outages.
     /// Default: none, which costs nothing.
     #[must_use]
@@ -264,7 +294,7 @@ impl CookieStore {
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
         self.setup.clock = Arc::new(clock) as Clock;
-        self
+        self.with_own_watcher()
     }
 
     /// Returns whether each cookie is encrypted, so that no two cookies are the same. A codec that
@@ -455,6 +485,11 @@ impl Storage for CookieStore {
     /// Does nothing: no server has a record of the session.
     async fn end(&self, _: &RowRef) -> Result<bool, Error> {
         Ok(true)
+    }
+
+    async fn ended(&self, metadata: &Metadata, _: Option<&RowRef>) -> SessionEnd {
+        let session = WatchedSession::new(None, metadata, &self.setup.lifetime);
+        watcher::watch(&Arc::new(self.clone()), session).await.0
     }
 
     async fn end_all(&self, owner: &OwnerName) -> Result<(), Error> {

@@ -19,7 +19,8 @@ use super::{Error, Session, Values};
 /// This handle outlives the response. Each call reads the current session. Each change is saved
 /// separately, and concurrent changes of other requests are kept. Each call returns a
 /// [gone](Error::is_gone) error once the session has ended or expired, a user has logged in, or the
-/// owner has [ended the other sessions](Session::end_others). A stream should then close.
+/// owner has [ended the other sessions](Session::end_others). A stream should then close;
+/// [`Session::ended`] waits for that without a call.
 ///
 /// If the session is renewed, the handle follows it to the new ID. A renewal is remembered for the
 /// [longest request](super::ServerOptions::longest_request), so the handle must be used at least

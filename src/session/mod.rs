@@ -18,6 +18,7 @@
 //! - Rotate keys: [`Codecs`](crate::codec::Codecs), and the page `guide::rotation`.
 //! - Bind a login to the client's device: `binding` (feature `dbsc`).
 //! - Use a session after the response, in a WebSocket or a job: [`Session::live`].
+//! - Close a WebSocket or a stream when its session ends: [`Session::ended`].
 //! - Use several sessions in one request: [`Stores`].
 //! - Move to another server, dialect, cookie name or other keys: [`Migrating`].
 //! - Share sessions with a Go program: [`Dialect`], [`CookieStore::shared_with_go`].
@@ -97,12 +98,13 @@
 //! | `opened_cookies.rs`, `request_url.rs`, `foreign_cookies.rs` | choosing one of several cookies, and removing cookies that another host planted |
 //! | `cookie_life.rs`, `expiry.rs` | the time for which a client keeps the cookie, and the expiry of a row |
 //! | `store.rs`, `setup.rs`, `stores.rs` | [`Store`], its settings, and [`Stores`]: all stores of an application |
-//! | `cookie_store.rs`, `backend_generations.rs` | [`CookieStore`], and the revocation of sessions in cookies |
+//! | `cookie_store.rs`, `backend_generations.rs`, `cookie_watch.rs` | [`CookieStore`], the revocation of sessions in cookies, and waiting for it |
 //! | `server_store/`, `server_options.rs` | [`ServerStore`]: sessions in a server |
 //! | `binding/` | [`binding`]: logins that are bound to the client's device (feature `dbsc`) |
 //! | `config.rs` | options as configuration files have them (feature `config`) |
 //! | `migrating/` | [`Migrating`]: moves sessions from one store to another |
 //! | `stored_session.rs`, `lookup.rs`, `live_session.rs` | sessions outside of a request: [`StoredSession`], a snapshot, and [`LiveSession`], which can be read and changed |
+//! | `ended.rs`, `session_end.rs`, `watcher.rs` | [`Session::ended`]: waiting for the end of a session, by looks at an interval |
 //! | `protocol/`, `rows.rs`, `recent_moves.rs` | the calls to a backend that save, move or end a session, and the resolution of conflicts |
 //! | `dialect/`, `id.rs`, `session_id.rs` | the formats of cookies and rows above a backend, and the secret and the public ID of a session |
 //! | `session_data.rs` | the values and metadata to save, and a request's changes, which can be replayed after a conflict |
@@ -125,10 +127,12 @@ mod config;
 mod cookie_life;
 mod cookie_options;
 mod cookie_store;
+mod cookie_watch;
 mod cookie_writer;
 mod credentials;
 mod data_model;
 mod dialect;
+mod ended;
 mod error;
 pub mod events;
 mod expiry;
@@ -164,6 +168,7 @@ mod server_store;
 mod session;
 mod session_data;
 mod session_factors;
+mod session_end;
 mod session_id;
 mod session_merge;
 mod session_status;
@@ -177,6 +182,7 @@ mod stores;
 pub mod testing;
 mod typed;
 mod values;
+mod watcher;
 
 pub use clear_site_data::ClearSiteData;
 pub use client_host::client_host;
@@ -198,6 +204,7 @@ pub use response_fields::ResponseFields;
 pub use server_options::ServerOptions;
 pub use server_store::{ServerStore, StoredPage};
 pub use session::Session;
+pub use session_end::SessionEnd;
 pub use session_id::SessionId;
 pub use session_status::SessionStatus;
 pub use sessions::Sessions;

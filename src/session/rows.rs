@@ -78,7 +78,29 @@ impl Rows {
 
     /// Looks up the session under a key.
     pub(super) async fn look_up(&self, key: &Key) -> Result<RowState, Error> {
-        let stored = match self.backend.load(key).await {
+        self.state_of(key, self.backend.load(key).await)
+    }
+
+    /// Looks up the sessions under many keys, with one call to the backend. Returns one answer for
+    /// each key.
+    pub(super) async fn look_up_many(
+        &self,
+        keys: &[Key],
+    ) -> Result<Vec<Result<RowState, Error>>, Error> {
+        let loaded = self.backend.load_many(keys).await?;
+        let states = keys.iter().zip(loaded);
+        Ok(states
+            .map(|(key, loaded)| self.state_of(key, loaded))
+            .collect())
+    }
+
+    /// Reads what the backend has loaded under a key.
+    fn state_of(
+        &self,
+        key: &Key,
+        loaded: Result<Option<Stored>, backend::Error>,
+    ) -> Result<RowState, Error> {
+        let stored = match loaded {
             Ok(Some(stored)) => stored,
             Ok(None) => {
                 let moved = self.recent_moves.successor(key, (self.clock)());

@@ -8,6 +8,7 @@ use crate::codec::UnixTime;
 
 use super::events::{Events, Observer};
 use super::setup::Clock;
+use super::watcher::WATCH_INTERVAL;
 use super::{CookieOptions, Lifetime};
 
 /// The options of a [`ServerStore`](super::ServerStore). Each has a default. The options of the
@@ -59,6 +60,7 @@ pub struct ServerOptions {
     pub(super) fails_when_gone: bool,
     pub(super) save_timeout: Duration,
     pub(super) max_concurrent_saves: usize,
+    pub(super) watch_interval: Duration,
     pub(super) clock: Clock,
     pub(super) events: Events,
     #[cfg(feature = "dbsc")]
@@ -79,6 +81,7 @@ impl ServerOptions {
             fails_when_gone: false,
             save_timeout: Duration::from_secs(10),
             max_concurrent_saves: 1_024,
+            watch_interval: WATCH_INTERVAL,
             clock: Arc::new(UnixTime::now),
             events: Events::default(),
             #[cfg(feature = "dbsc")]
@@ -234,6 +237,29 @@ impl ServerOptions {
     pub fn binding(self, binding: super::binding::BindingOptions) -> Self {
         ServerOptions {
             binding: Some(binding),
+        }
+    }
+
+    /// Sets how often the store looks whether the sessions that
+    /// [`Session::ended`](super::Session::ended) waits for have ended. Default: 5 seconds.
+    ///
+    /// A look is one call to the backend for all these sessions together
+    /// ([`Backend::load_many`](crate::backend::Backend::load_many)). Without a waiting future there
+    /// is none. The interval is at most half of the [longest
+    /// request](ServerOptions::longest_request), for which a renewal is remembered.
+    ///
+    /// A store refuses an interval of zero.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use silverback::session::ServerOptions;
+    ///
+    /// let options = ServerOptions::new().watch_interval(Duration::from_secs(1));
+    /// ```
+    #[must_use]
+    pub fn watch_interval(self, interval: Duration) -> Self {
+        ServerOptions {
+            watch_interval: interval,
             ..self
         }
     }

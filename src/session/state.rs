@@ -17,7 +17,7 @@ use super::metadata::{Metadata, is_later};
 use super::session_data::{Change, Log, SessionData};
 use super::setup::Setup;
 use super::store::{IdChange, LoadedSession, Moved, RowRef};
-use super::{Error, Refusal, SessionStatus, Values};
+use super::{Error, Refusal, SessionEnd, SessionStatus, Values};
 
 pub(super) use commit_plan::{CommitPlan, CommitTask, SaveSnapshot};
 
@@ -246,6 +246,18 @@ impl State {
         let is_itself = !matches!(self.id_change, IdChange::Replaced { .. });
         let is_read = !(self.leaves_cookie && self.is_new);
         self.row_ref.clone().filter(|_| is_itself && is_read)
+    }
+
+    /// Returns the session that the client has, and its place if it is stored, or why there is no
+    /// session to watch.
+    pub(super) fn to_watch(&self) -> Result<(Metadata, Option<Arc<RowRef>>), SessionEnd> {
+        match self.phase {
+            Phase::LoggedOut | Phase::Ended | Phase::Gone => Err(SessionEnd::Ended),
+            Phase::Live | Phase::InDoubt if self.leaves_cookie || !self.has_opened() => {
+                Err(SessionEnd::Unwatched)
+            }
+            Phase::Live | Phase::InDoubt => Ok((self.data.metadata.clone(), self.row_ref())),
+        }
     }
 
     /// Returns true if the client may have a good cookie that was not in this request.

@@ -11,10 +11,11 @@ use crate::codec::{self, SecureCookie, UnixTime};
 
 use super::id::Id;
 use super::login::{Begun, Login};
+use super::metadata::Metadata;
 use super::protocol::SeenRow;
 use super::session_data::{Log, SessionData};
 use super::setup::Setup;
-use super::{Error, Refusal, SessionId};
+use super::{Error, Refusal, SessionEnd, SessionId};
 
 /// Keeps sessions between requests: in the cookie ([`CookieStore`](super::CookieStore)), or in a server behind it
 /// ([`ServerStore`](super::ServerStore)).
@@ -96,6 +97,9 @@ pub(super) trait Storage: Send + Sync + 'static {
 
     /// Ends all sessions of an owner.
     async fn end_all(&self, owner: &OwnerName) -> Result<(), Error>;
+
+    /// Waits until a saved session has ended, and returns why.
+    async fn ended(&self, metadata: &Metadata, row_ref: Option<&RowRef>) -> SessionEnd;
 
     /// Returns the public name of a stored session, which opens nothing. Returns `None` if the store
     /// keeps nothing outside of cookies.

@@ -10,6 +10,7 @@
 //! - Let caches keep a response: [`Public`].
 //! - Use a session after the response, in a WebSocket or a job:
 //!   [`Session::live`](crate::session::Session::live).
+//! - Close a WebSocket or a stream of events when its session ends: [below](#after-the-response).
 //!
 //! # Log in and log out
 //!
@@ -148,6 +149,65 @@
 //! A session takes no changes after the response's head is sent. For a WebSocket, a stream of
 //! events or a job, use [`Session::live`](crate::session::Session::live): a handle that
 //! outlives the response.
+//!
+//! A WebSocket or a stream also outlives the logout of its user, unless it waits for it:
+//! [`Session::ended`](crate::session::Session::ended) is a future that resolves when the session
+//! has ended, by a logout or a revocation elsewhere, or at its limits. A thousand sockets cost
+//! the store's server one request at each interval. A stream of events, in axum:
+//!
+//! ```
+//! # #[cfg(not(feature = "axum"))] fn main() {}
+//! # #[cfg(feature = "axum")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! use axum::{Router, body::Body, response::IntoResponse, routing::get};
+//! use silverback::session::Session;
+//! use tokio::io::AsyncWriteExt;
+//! use tokio_util::io::ReaderStream;
+//!
+//! async fn events(session: Session) -> impl IntoResponse {
+//!     let (mut client, body) = tokio::io::duplex(1_024);
+//!     let ended = session.ended();
+//!     tokio::spawn(async move {
+//!         tokio::pin!(ended);
+//!         let mut ticks = tokio::time::interval(Duration::from_millis(10));
+//!         loop {
+//!             let event = tokio::select! {
+//!                 why = &mut ended => break println!("closed: the session is {why}"),
+//!                 _ = ticks.tick() => "data: tick\n\n",
+//!             };
+//!             if client.write_all(event.as_bytes()).await.is_err() {
+//!                 break; // the client has gone
+//!             }
+//!         }
+//!     });
+//!     let stream = Body::from_stream(ReaderStream::new(body));
+//!     ([("content-type", "text/event-stream")], stream)
+//! }
+//!
+//! let app = Router::new().route("/events", get(events)); // and the session layer
+//! # use silverback::{backend::Memory, codec::{Codecs, KeyPairs}, session::{ServerOptions, ServerStore, testing::Jar}};
+//! # let options = ServerOptions::new().watch_interval(Duration::from_millis(50));
+//! # let codecs = Codecs::from_pairs(KeyPairs::generate(1)?)?;
+//! # let store = ServerStore::with_options(codecs, Memory::new(), options)?;
+//! # let app = app.layer(silverback::web::tower::SessionLayer::new(store.clone()));
+//! # let jar = Jar::with(store.clone(), |session| session.login("ape")).await?;
+//! # let request = axum::http::Request::builder().uri("/events").header("cookie", jar.cookie());
+//! # let request = request.body(Body::empty())?;
+//! # let response = tower_service::Service::call(&mut app.clone(), request).await?;
+//! # assert_eq!(response.status(), 200);
+//! # let ends = tokio::spawn(axum::body::to_bytes(response.into_body(), usize::MAX));
+//! # tokio::time::sleep(Duration::from_millis(100)).await;
+//! # assert!(!ends.is_finished());
+//! # store.end_all("ape").await?;
+//! # assert!(ends.await??.starts_with(b"data: tick"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }
+//! ```
+//!
+//! A WebSocket does the same: pass `session.ended()` to the closure of `on_upgrade`, and select
+//! between it and the socket.
 //!
 //! # Cross-site requests
 //!

@@ -39,6 +39,11 @@ macro_rules! every_operation {
         };
         let loaded = $counted!("load", $backend.load(&key).await?);
         assert!(loaded.is_some());
+        let loaded = $counted!(
+            "load_many",
+            $backend.load_many(std::slice::from_ref(&key)).await?
+        );
+        assert!(matches!(&loaded[..], [Ok(Some(_))]));
         let silverback::backend::Outcome::Done(seen) =
             $counted!("swap", $backend.swap(&key, &seen, &record).await?)
         else {
@@ -95,6 +100,13 @@ pub(crate) async fn try_go_table(backend: &(impl Backend + Moves + Scan)) -> Tri
         (stored.record.value(), &stored.revision),
         (&b"v"[..], &seen)
     );
+    let missing = Key::new("MISSING")?;
+    let many = backend.load_many(&[missing, key.clone()]).await?;
+    let [Ok(None), Ok(Some(one_of_many))] = &many[..] else {
+        panic!("one record of two exists");
+    };
+    assert_eq!(one_of_many.record.value(), stored.record.value());
+    assert_eq!(one_of_many.revision, stored.revision);
     let page = backend.page(None, 10).await?.entries;
     assert_eq!(page.len(), 1);
     assert_eq!(page[0].key, key);

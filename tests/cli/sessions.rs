@@ -10,7 +10,7 @@ use silverback::backend::{self, Backend, Expiry, Key, Record};
 use silverback::codec::{CodecOptions, Codecs, KeyPairs, Serializer};
 use silverback::session::testing::Jar;
 use silverback::session::{
-    CookieOptions, Dialect, Error, Lifetime, ServerOptions, ServerStore, Session,
+    CookieOptions, Dialect, Error, Lifetime, ServerOptions, ServerStore, Session, SessionEnd,
 };
 
 use crate::program::{KEYS, OTHER, Run, command, run, silverback};
@@ -885,4 +885,31 @@ async fn held_locks_end_a_command_in_time_with_an_error() {
     assert!(listed.contains(&key), "{listed}");
     drop(held);
     service.run("remove", &[&key]).ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_of_the_service_learns_that_the_program_has_ended_its_session() {
+    let options = ServerOptions::new()
+        .lifetime(Lifetime::new())
+        .watch_interval(Duration::from_millis(20));
+    let service = Service::with(&CodecOptions::new(), options).await;
+    let ends: [fn(&Service, &str); 3] = [
+        |service, key| drop(service.run_with_keys("end", &[key]).ok()),
+        |service, key| drop(service.run("remove", &[key]).ok()),
+        |service, _| drop(service.run("revoke", &["--owner", "ape"]).ok()),
+    ];
+    for end in ends {
+        let (jar, key) = service.session(|session| session.login("ape")).await;
+        let (kept, _) = service.session(|session| session.login("bonobo")).await;
+        let watch = async |jar: &Jar| {
+            let session = jar.session(service.store.clone()).await.unwrap();
+            tokio::spawn(session.ended())
+        };
+        let (ended, kept) = (watch(&jar).await, watch(&kept).await);
+        end(&service, &key);
+        let ended = tokio::time::timeout(MINUTE, ended).await;
+        assert_eq!(ended.unwrap().unwrap(), SessionEnd::Ended);
+        assert!(!kept.is_finished());
+        kept.abort();
+    }
 }

@@ -93,6 +93,7 @@ impl Secrets {
         };
         assert_eq!(backend.create(&key, &record).await?, Created::Exists);
         backend.load(&key).await?;
+        backend.load_many(std::slice::from_ref(&key)).await?;
         let stale = seen.clone();
         let seen = done(backend.touch(&key, &seen, record.expiry()).await?);
         // A conflict, except where a revision is of the content, which the touch has not changed.

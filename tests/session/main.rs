@@ -27,6 +27,7 @@ mod device;
 #[cfg(all(feature = "json", feature = "legacy"))]
 #[path = "../support/dolab_cookie.rs"]
 mod dolab_cookie;
+mod ended_cookies;
 mod endings;
 mod errors;
 mod factors;

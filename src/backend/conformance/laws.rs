@@ -104,4 +104,6 @@ laws! {
     11 Moves moves::a_move_to_a_key_in_use_is_refused;
     11 Moves moves::moves_and_swaps_have_one_winner;
     12 Nothing records::a_ping_is_answered;
+    13 Nothing records::many_loads_are_loads;
+    13 Owners owners::many_loads_follow_the_owners;
 }

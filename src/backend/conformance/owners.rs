@@ -452,3 +452,44 @@ pub(super) async fn two_thousand_records_of_an_owner_end_together(
         assert_eq!(load(&*backend, &key).await, None);
     }
 }
+
+pub(super) async fn many_loads_follow_the_owners(backend: Arc<dyn Backend>, keys: KeySpace) {
+    let owners = owners_of(&*backend);
+    let (ape, other) = (keys.owner("ape"), keys.owner("other"));
+    let kept = begin_login(&*backend, &keys, &ape).await;
+    let revoked = begin_login(&*backend, &keys, &ape).await;
+    let others = begin_login(&*backend, &keys, &other).await;
+    let records = [
+        ("kept", Some(owned(&ape, kept))),
+        ("revoked", Some(owned(&ape, revoked))),
+        ("other", Some(owned(&other, others))),
+        ("unowned", Some(record(b"v"))),
+        ("ownerless", Some(owned(&keys.owner("missing"), others))),
+        ("missing", None),
+    ];
+    let all = records.clone().map(|(name, _)| keys.key(name));
+    for (key, (_, record)) in all.iter().zip(&records) {
+        if let Some(record) = record {
+            create(&*backend, key, record).await;
+        }
+    }
+    let live = async || {
+        let loaded = backend.load_many(&all).await.unwrap();
+        let mut live = Vec::new();
+        for ((name, record), loaded) in records.iter().zip(loaded) {
+            if let Some(stored) = loaded.unwrap() {
+                assert_eq!(
+                    Some(stored.record.owner()),
+                    record.as_ref().map(|of| of.owner())
+                );
+                live.push(*name);
+            }
+        }
+        live
+    };
+    assert_eq!(live().await, ["kept", "revoked", "other", "unowned"]);
+    owners.revoke_except(&ape, soon(), &kept).await.unwrap();
+    assert_eq!(live().await, ["kept", "other", "unowned"]);
+    owners.revoke(&other, soon()).await.unwrap();
+    assert_eq!(live().await, ["kept", "unowned"]);
+}

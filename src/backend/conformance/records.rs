@@ -1,4 +1,4 @@
-//! Laws 1 to 8 and 12: a single record.
+//! Laws 1 to 8, 12 and 13: a single record, and many that are loaded at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -362,4 +362,59 @@ async fn assert_expiry(backend: &dyn Backend, key: &Key, until: Expiry, began: E
             && (until == Expiry::NEVER) == (off == 0 && expiry == Expiry::NEVER),
         "the expiry is {off} ms off, and the requests took {took} ms"
     );
+}
+
+/// Loads a thousand keys, in another order than that of the records, some of them twice. A third of
+/// them is missing or expired.
+pub(super) async fn many_loads_are_loads(backend: Arc<dyn Backend>, keys: KeySpace) {
+    const KEYS: usize = 1_000;
+    const TASKS: usize = 8;
+    let all: Arc<Vec<Key>> = Arc::new((0..KEYS).map(|n| keys.key(&n.to_string())).collect());
+    let past = Expiry::from_millis(Expiry::now().as_millis() - 1_000);
+    let has_expiries = backend.keeps_expiries();
+    concurrently(TASKS, |task| {
+        let (backend, all) = (backend.clone(), all.clone());
+        async move {
+            for (number, key) in all.iter().enumerate().skip(task).step_by(TASKS) {
+                let record = match number % 6 {
+                    0 => continue,
+                    1 if has_expiries => Record::new("expired", past),
+                    _ => record(number.to_string().as_bytes()),
+                };
+                create(&*backend, key, &record).await;
+            }
+        }
+    })
+    .await;
+    let again = all.iter().rev().take(20);
+    let order: Vec<Key> = all.iter().rev().chain(again).cloned().collect();
+    let loaded = backend.load_many(&order).await.unwrap();
+    assert_eq!(loaded.len(), order.len());
+    for (place, (key, loaded)) in order.iter().zip(loaded).enumerate() {
+        let (number, loaded) = (KEYS - 1 - place % KEYS, loaded.unwrap());
+        let is_live = number % 6 > 1 || (number % 6 == 1 && !has_expiries);
+        let value = loaded.as_ref().map(|stored| stored.record.value().to_vec());
+        assert_eq!(
+            value,
+            is_live.then(|| number.to_string().into_bytes()),
+            "{number}"
+        );
+        // The expiry may differ a little if the server's clock measures the time left.
+        if number % 10 == 0 {
+            let single = load(&*backend, key).await;
+            assert_eq!(single.is_some(), loaded.is_some());
+            if let (Some(single), Some(loaded)) = (single, loaded) {
+                assert_eq!(single.revision, loaded.revision);
+                assert_eq!(single.record.value(), loaded.record.value());
+                let expiries = [single, loaded].map(|stored| stored.record.expiry());
+                assert!(is_about(expiries), "{expiries:?}");
+            }
+        }
+    }
+    assert!(backend.load_many(&[]).await.unwrap().is_empty());
+}
+
+/// Returns whether two expiries are at most two seconds apart.
+fn is_about([one, other]: [Expiry; 2]) -> bool {
+    one.as_millis().abs_diff(other.as_millis()) <= 2_000
 }

@@ -1,5 +1,6 @@
 //! [`GoDynamoDb`]: records in a table that a Go package keeps.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -187,6 +188,18 @@ impl Backend for GoDynamoDb {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         let item = self.0.requests.operation().get(plain_key(key)?).await?;
         Ok(self.live_state(item)?.map(ItemState::into_stored))
+    }
+
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>, Error>>, Error> {
+        let ids = keys.iter().filter_map(|key| plain_key(key).ok());
+        let ids: BTreeSet<String> = ids.map(str::to_owned).collect();
+        let ids: Vec<String> = ids.into_iter().collect();
+        let items = self.0.requests.operation().get_many(&ids).await?;
+        let answer = |key| {
+            let item = items.get(plain_key(key)?).cloned();
+            Ok(self.live_state(item)?.map(ItemState::into_stored))
+        };
+        Ok(keys.iter().map(answer).collect())
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {

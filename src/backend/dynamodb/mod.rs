@@ -82,7 +82,7 @@ const LARGEST_ITEM: usize = 400 * 1024;
 /// The table must be in a single region. If a global table is written in two regions, the later
 /// write wins, and ended sessions come back.
 ///
-/// The backend needs the rights to `GetItem`, `UpdateItem`, `DeleteItem`, `ConditionCheckItem` and
+/// The backend needs the rights to `GetItem`, `BatchGetItem`, `UpdateItem`, `DeleteItem`, `ConditionCheckItem` and
 /// `Query`, and to `Scan` for scans. It needs the right to `DescribeTable`, and to create or change
 /// the table those to `CreateTable`, `DescribeTimeToLive` and `UpdateTimeToLive`.
 ///

@@ -96,7 +96,11 @@ impl OwnerItem {
     async fn read(operation: &Operation<'_>, id: &str) -> Result<Option<Self>, Error> {
         let item = operation.get(id).await?;
         let found = item.as_ref().map(OwnerItem::of).transpose()?;
-        Ok(found.filter(|owner| owner.state.is_live(Expiry::now())))
+        Ok(found.filter(OwnerItem::is_live))
+    }
+
+    fn is_live(&self) -> bool {
+        self.state.is_live(Expiry::now())
     }
 }
 
@@ -106,6 +110,26 @@ impl OwnerItem {
 pub(super) struct OwnerCache(HashMap<String, Option<OwnerItem>>);
 
 impl OwnerCache {
+    /// Reads the owners of these records together. An owner whose item is not valid is left out.
+    pub(super) async fn read_for<'i>(
+        &mut self,
+        operation: &Operation<'_>,
+        records: impl Iterator<Item = &'i Item>,
+    ) -> Result<(), Error> {
+        let live = records.filter(|item| item.is_unexpired().unwrap_or(false));
+        let owners = live.filter_map(|item| Some(Ownership::in_item(item).ok()??.id));
+        let ids: HashSet<String> = owners.collect();
+        let ids: Vec<String> = ids.into_iter().collect();
+        let items = operation.get_many(&ids).await?;
+        for id in ids {
+            match items.get(&id).map(OwnerItem::of).transpose() {
+                Ok(owner) => self.0.insert(id, owner.filter(OwnerItem::is_live)),
+                Err(_) => None,
+            };
+        }
+        Ok(())
+    }
+
     /// Returns whether the record in that item is live: it has not expired, and its login is not
     /// revoked.
     pub(super) async fn is_live(

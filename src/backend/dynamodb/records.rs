@@ -1,7 +1,10 @@
 //! Records: each has one item.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
+use super::super::error::of_one;
 use super::super::ownership::{Ownership, SeenRevision, revision as revision_of};
 use super::super::{
     Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision, Scan,
@@ -96,6 +99,28 @@ impl Backend for DynamoDb {
             true => Ok(Some(self.stored(&item)?)),
             false => Ok(None),
         }
+    }
+
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>, Error>>, Error> {
+        let operation = self.0.requests.operation();
+        let ids: BTreeSet<String> = keys.iter().map(|key| self.0.ids.of_session(key)).collect();
+        let ids: Vec<String> = ids.into_iter().collect();
+        let items = operation.get_many(&ids).await?;
+        let mut owners = OwnerCache::default();
+        owners.read_for(&operation, items.values()).await?;
+        let mut loaded = Vec::with_capacity(keys.len());
+        for key in keys {
+            let Some(item) = items.get(&self.0.ids.of_session(key)) else {
+                loaded.push(Ok(None));
+                continue;
+            };
+            loaded.push(match of_one(owners.is_live(&operation, item).await)? {
+                Ok(true) => self.stored(item).map(Some),
+                Ok(false) => Ok(None),
+                Err(error) => Err(error),
+            });
+        }
+        Ok(loaded)
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {

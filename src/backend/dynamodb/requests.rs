@@ -8,13 +8,14 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::KeysAndAttributes;
 use tokio::time::{Instant, timeout_at};
 
 use super::super::deadline::deadline_after;
 use super::super::effect::Effect::{self, Reads};
 use super::super::{Error, Generation};
-use super::errors::{busy, failed, is_passing, refused, too_late};
-use super::items::{Item, key_of};
+use super::errors::{busy, failed, invalid_record, is_passing, refused, too_late};
+use super::items::{Attributes, Item, key_of};
 
 /// The first pause before a request is repeated for which DynamoDB had no capacity. Each further
 /// pause may be twice as long.
@@ -147,6 +148,66 @@ impl Operation<'_> {
             .await
             .map_err(Refusal::into_error)?;
         Ok(answer.item)
+    }
+}
+
+/// The number of items that one request reads, which is DynamoDB's limit.
+const ITEMS_AT_ONCE: usize = 100;
+
+impl Operation<'_> {
+    /// Returns the items of these IDs by ID, after all writes that were acknowledged before. `ids`
+    /// has each ID once.
+    pub(super) async fn get_many(&self, ids: &[String]) -> Result<HashMap<String, Item>, Error> {
+        let mut found = HashMap::new();
+        for ids in ids.chunks(ITEMS_AT_ONCE) {
+            let mut left: Vec<Item> = ids.iter().map(|id| key_of(id)).collect();
+            let mut pause = FIRST_PAUSE;
+            loop {
+                left = self.get_some(left, &mut found).await?;
+                if left.is_empty() {
+                    break;
+                }
+                // The answer has at most 16 MB, or the table had no more capacity.
+                let resumed = Instant::now() + jittered(pause)?;
+                if resumed >= self.give_up {
+                    return Err(busy("UnprocessedKeys"));
+                }
+                tokio::time::sleep_until(resumed).await;
+                pause = LONGEST_PAUSE.min(pause * 2);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Adds the items of these keys to those that were `found`. Returns the keys that DynamoDB has
+    /// not processed.
+    async fn get_some(
+        &self,
+        keys: Vec<Item>,
+        found: &mut HashMap<String, Item>,
+    ) -> Result<Vec<Item>, Error> {
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys))
+            .consistent_read(true);
+        let wanted = wanted.build().map_err(|_| invalid_record())?;
+        let request = self
+            .client
+            .batch_get_item()
+            .request_items(self.table, wanted);
+        let answer = self
+            .send(Reads, || request.clone().send(), passing)
+            .await
+            .map_err(Refusal::into_error)?;
+        for item in answer
+            .responses
+            .into_iter()
+            .flatten()
+            .flat_map(|(_, items)| items)
+        {
+            found.insert(item.text("id")?.to_owned(), item);
+        }
+        let left = answer.unprocessed_keys.into_iter().flatten();
+        Ok(left.flat_map(|(_, of)| of.keys).collect())
     }
 }
 

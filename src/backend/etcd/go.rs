@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use etcd_client::{Compare, Txn, TxnOp, TxnResponse};
 
 use super::super::effect::Effect::Writes;
+use super::super::error::of_one;
 use super::super::go_keys::KeyServer;
 use super::super::moves::taken;
 use super::super::{
@@ -18,11 +19,14 @@ use super::go_leases;
 use super::go_rows::{FoundRow, GoRowKeys, RowKeys, SeenRow};
 use super::members::Members;
 use super::options::EtcdOptions;
-use super::requests::{Operation, Requests};
+use super::requests::{HEADERS, Operation, Requests};
 use super::responses::{found_in, revision_of};
 
 /// The number of bytes in a request, at least, that are not the row's own: keys, comparisons.
 const REST: usize = 4 * 1024;
+
+/// The number of rows that one transaction reads: a row and its expiry each.
+const ROWS_AT_ONCE: usize = HEADERS / 2;
 
 /// Keeps records under the [keys](GoKeys) of a Go package in etcd (3.4 or later). The Go program may
 /// use them at the same time. It is for a [`ServerStore`](crate::session::ServerStore) of the dialect
@@ -146,6 +150,55 @@ impl GoEtcd {
         }
     }
 
+    /// Loads as many rows as one transaction reads. A row that a Go program was the last to write
+    /// takes one more request, for its lease.
+    async fn load_some(
+        &self,
+        keys: &[Key],
+        loaded: &mut Vec<Result<Option<Stored>, Error>>,
+    ) -> Result<(), Error> {
+        let operation = self.0.requests.operation().with_records(ROWS_AT_ONCE);
+        let named: Vec<Result<RowKeys, Error>> =
+            keys.iter().map(|key| self.0.keys.of(key)).collect();
+        let gets: Vec<TxnOp> = named.iter().flatten().flat_map(RowKeys::gets).collect();
+        let response = operation.read(Txn::new().and_then(gets)).await?;
+        let found = found_in(&response);
+        let (pairs, _) = found.as_chunks::<2>();
+        let mut pairs = pairs.iter();
+        for keys in named {
+            let answer = match keys {
+                Ok(keys) => {
+                    let found = pairs.next().map(|pair| pair.to_vec());
+                    let found = found.and_then(FoundRow::of);
+                    of_one(self.load_found(&operation, &keys, found).await)?
+                }
+                Err(error) => Err(error),
+            };
+            loaded.push(answer);
+        }
+        Ok(())
+    }
+
+    /// Returns the record in a row that was found.
+    async fn load_found(
+        &self,
+        operation: &Operation<'_>,
+        keys: &RowKeys,
+        found: Option<FoundRow>,
+    ) -> Result<Option<Stored>, Error> {
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        let seen = match found.expiry(operation).await? {
+            Some(expiry) => {
+                let seen = found.seen_until(expiry);
+                Some((seen, found.row.into_key_value().1))
+            }
+            None => self.find(operation, keys).await?,
+        };
+        Ok(seen.and_then(live))
+    }
+
     /// Returns the outcome of a write to a row that was not live when it was seen.
     async fn expired<T>(
         &self,
@@ -200,6 +253,12 @@ impl GoEtcd {
     }
 }
 
+/// Returns the record of a row, if the row is live.
+fn live((seen, value): (SeenRow, Vec<u8>)) -> Option<Stored> {
+    let stored = || Stored::new(Record::new(value, seen.expiry), seen.revision());
+    seen.is_live().then(stored)
+}
+
 /// Returns the revision of a row that was written with that lease.
 fn revision(response: &TxnResponse, lease: i64, expiry: Expiry) -> Result<Revision, Error> {
     let seen = SeenRow {
@@ -216,8 +275,15 @@ impl Backend for GoEtcd {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         let keys = self.0.keys.of(key)?;
         let found = self.find(&self.0.requests.operation(), &keys).await?;
-        let live = found.filter(|(seen, _)| seen.is_live());
-        Ok(live.map(|(seen, value)| Stored::new(Record::new(value, seen.expiry), seen.revision())))
+        Ok(found.and_then(live))
+    }
+
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>, Error>>, Error> {
+        let mut loaded = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(ROWS_AT_ONCE) {
+            self.load_some(keys, &mut loaded).await?;
+        }
+        Ok(loaded)
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {

@@ -53,6 +53,7 @@ use requests::Requests;
 /// | operation | requests |
 /// |---|---|
 /// | load | one read; two for an owned record: the record, and its owner |
+/// | load many | one for each 50 records, and one for their owners |
 /// | create, swap, touch, remove | one transaction, which also checks the owner of the record that was seen |
 /// | begin a login, extend or revoke an owner | two: a read, and a transaction; one if the owner needs no change |
 /// | list an owner's records | one for each 1,000 records, and one for each 100 of them |

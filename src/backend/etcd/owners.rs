@@ -1,7 +1,7 @@
 //! Owners: each has a few small keys, which etcd compares in the transactions of the owner's
 //! records.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use etcd_client::{
@@ -107,6 +107,28 @@ impl Etcd {
         }
         let seen = owners.0.get(&owner.name).and_then(Option::as_ref);
         Ok(seen.is_some_and(|seen| seen.lets_live(&owner.login)))
+    }
+
+    /// Reads the owners of many records, at most as many as one transaction reads. An owner whose keys
+    /// are not valid is left out.
+    pub(super) async fn read_owners(
+        &self,
+        operation: &Operation<'_>,
+        names: BTreeSet<OwnerName>,
+        owners: &mut OwnerCache,
+    ) -> Result<(), Error> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<OwnerKeys> = names.iter().map(|name| self.0.keys.owner(name)).collect();
+        let gets: Vec<TxnOp> = keys.iter().map(SeenOwner::get).collect();
+        let found = found_in(&operation.read(Txn::new().and_then(gets)).await?);
+        for ((name, keys), pairs) in names.into_iter().zip(&keys).zip(found) {
+            if let Ok(seen) = SeenOwner::of_pairs(keys, &pairs) {
+                owners.insert(name, seen);
+            }
+        }
+        Ok(())
     }
 
     async fn live_owner(&self, name: &OwnerName) -> Result<Option<OwnerState>, Error> {

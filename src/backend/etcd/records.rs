@@ -4,19 +4,27 @@ use async_trait::async_trait;
 use etcd_client::{Compare, CompareOp, KeyValue, PutOptions, Txn, TxnOp, TxnResponse};
 
 use super::super::effect::Effect::Writes;
+use super::super::error::of_one;
 use super::super::{
     Backend, Created, Error, Expiry, Key, Outcome, OwnerName, Owners, Record, Revision, Scan,
     Stored,
 };
 use super::Etcd;
+use super::errors::invalid_record;
 use super::header::{Header, Seen};
 use super::owners::{OwnerCache, SeenOwner};
-use super::requests::Operation;
+use super::requests::{HEADERS, Operation};
 use super::responses::{found_in, revision_of};
 
 /// The number of bytes in a request, at least, that are not the record's own: keys, the owner's
 /// name, comparisons.
 const REST: usize = 64 * 1024;
+
+/// The number of records that one transaction reads: a header and a value each.
+const RECORDS_AT_ONCE: usize = HEADERS / 2;
+
+/// A record's header, and its bytes if they are there.
+type FoundRecord = (Seen, Option<KeyValue>);
 
 /// A write of a record.
 struct Change<'c> {
@@ -127,7 +135,7 @@ impl Etcd {
         &self,
         operation: &Operation<'_>,
         key: &Key,
-    ) -> Result<Option<(Seen, Option<KeyValue>)>, Error> {
+    ) -> Result<Option<FoundRecord>, Error> {
         let keys = [self.0.keys.header(key), self.0.keys.value(key)];
         let both = Txn::new().and_then(keys.map(|key| TxnOp::get(key, None)));
         let mut found = found_in(&operation.read(both).await?).into_iter();
@@ -139,6 +147,51 @@ impl Etcd {
         let owners = &mut OwnerCache::default();
         let is_live = self.is_live(operation, &seen.header, owners).await?;
         Ok(is_live.then(|| (seen, next())))
+    }
+
+    /// Loads as many records as one transaction reads, and then their owners.
+    async fn load_some(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>, Error>>, Error> {
+        let operation = self.0.requests.operation().with_records(RECORDS_AT_ONCE);
+        let gets = keys
+            .iter()
+            .flat_map(|key| [self.0.keys.header(key), self.0.keys.value(key)]);
+        let gets: Vec<TxnOp> = gets.map(|key| TxnOp::get(key, None)).collect();
+        let found = found_in(&operation.read(Txn::new().and_then(gets)).await?);
+        let (pairs, _) = found.as_chunks::<2>();
+        let seen = keys.iter().zip(pairs).map(|(key, [header, value])| {
+            let Some(header) = header.first() else {
+                return Ok(None);
+            };
+            Ok(Some((Seen::of_pair(header, key)?, value.first().cloned())))
+        });
+        let seen: Vec<Result<Option<FoundRecord>, Error>> = seen.collect();
+        let headers = seen
+            .iter()
+            .flatten()
+            .flatten()
+            .map(|(seen, _)| &seen.header);
+        let names = headers
+            .filter(|header| header.is_unexpired())
+            .filter_map(name_in);
+        let mut owners = OwnerCache::default();
+        self.read_owners(&operation, names.cloned().collect(), &mut owners)
+            .await?;
+        let mut loaded = Vec::with_capacity(keys.len());
+        for seen in seen {
+            loaded.push(match seen {
+                Ok(Some((seen, value))) => {
+                    let is_live = self.is_live(&operation, &seen.header, &mut owners).await;
+                    match of_one(is_live)? {
+                        Ok(true) => stored(seen, value).map(Some),
+                        Ok(false) => Ok(None),
+                        Err(error) => Err(error),
+                    }
+                }
+                Ok(None) => Ok(None),
+                Err(error) => Err(error),
+            });
+        }
+        Ok(loaded)
     }
 
     /// Writes over the record that was seen.
@@ -157,6 +210,12 @@ impl Etcd {
             false => self.refused(&operation, key, seen, &response).await,
         }
     }
+}
+
+/// Returns a record that was read, whose bytes must be there.
+fn stored(seen: Seen, value: Option<KeyValue>) -> Result<Stored, Error> {
+    let (_, bytes) = value.ok_or_else(invalid_record)?.into_key_value();
+    seen.into_stored(bytes)
 }
 
 fn name_in(header: &Header) -> Option<&OwnerName> {
@@ -180,9 +239,15 @@ impl Backend for Etcd {
         let Some((seen, value)) = self.find_live(&operation, key).await? else {
             return Ok(None);
         };
-        let value = value.ok_or_else(super::errors::invalid_record)?;
-        let (_, bytes) = value.into_key_value();
-        seen.into_stored(bytes).map(Some)
+        stored(seen, value).map(Some)
+    }
+
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>, Error>>, Error> {
+        let mut loaded = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(RECORDS_AT_ONCE) {
+            loaded.extend(self.load_some(keys).await?);
+        }
+        Ok(loaded)
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {

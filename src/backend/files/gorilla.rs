@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
 use super::super::access::{Access, failed, failed_at};
+use super::super::error::of_one;
 use super::super::{
     Backend, Created, Error, Expiry, Generation, Key, Layout, Outcome, Record, Revision, Stored,
 };
@@ -126,6 +127,13 @@ fn revision(bytes: &[u8]) -> Revision {
     Revision::new(Sha256::digest(bytes).to_vec())
 }
 
+fn stored(bytes: Vec<u8>) -> Stored {
+    Stored {
+        revision: revision(&bytes),
+        record: Record::new(bytes, Expiry::NEVER),
+    }
+}
+
 /// The name of a file: the prefix and the key.
 struct GorillaName(String);
 
@@ -240,10 +248,18 @@ impl Backend for GorillaFiles {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         let name = GorillaName::of(key)?;
         let read = move |folder: &GorillaFolder| folder.read(&name);
-        Ok(self.0.unlocked(read).await?.map(|bytes| Stored {
-            revision: revision(&bytes),
-            record: Record::new(bytes, Expiry::NEVER),
-        }))
+        Ok(self.0.unlocked(read).await?.map(stored))
+    }
+
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>, Error>>, Error> {
+        let names: Vec<Result<GorillaName, Error>> = keys.iter().map(GorillaName::of).collect();
+        let read = move |folder: &GorillaFolder| {
+            let read = |name: Result<GorillaName, Error>| folder.read(&name?);
+            names.into_iter().map(|name| of_one(read(name))).collect()
+        };
+        let files: Vec<Result<Option<Vec<u8>>, Error>> = self.0.unlocked(read).await?;
+        let files = files.into_iter();
+        Ok(files.map(|bytes| Ok(bytes?.map(stored))).collect())
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {

@@ -36,6 +36,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::envelope::RecordEnvelope;
+use super::error::of_one;
 use super::owner_state::{OwnerChange, OwnerState, owners_by_state};
 use super::{
     Backend, Created, Error, Expiry, Generation, Generations, Key, Login, Outcome, OwnerName,
@@ -171,6 +172,17 @@ impl Backend for Files {
         let read = move |folder: &Folder| folder.read(&HashedName::of(key.as_bytes()), &key);
         let file = self.0.unlocked(read).await?;
         Ok(file.map(RecordEnvelope::into_stored))
+    }
+
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>, Error>>, Error> {
+        let keys = keys.to_vec();
+        let read = move |folder: &Folder| {
+            let read = |key: &Key| folder.read(&HashedName::of(key.as_bytes()), key);
+            keys.iter().map(|key| of_one(read(key))).collect()
+        };
+        let files: Vec<Result<Option<RecordEnvelope>, Error>> = self.0.unlocked(read).await?;
+        let stored = |file: Option<RecordEnvelope>| file.map(RecordEnvelope::into_stored);
+        Ok(files.into_iter().map(|file| file.map(stored)).collect())
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {

@@ -1,7 +1,8 @@
 //! [`Client`]: requests to the servers, each within the time limit of its operation.
 
 use memcache::exp::{
-    AsyncMetaClient, GetResult, Meta, MetaClientBuilder, MutationStatus, Result as ClientResult,
+    AsyncMetaClient, Get, GetResult, Meta, MetaClientBuilder, MutationStatus,
+    Result as ClientResult,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -19,6 +20,9 @@ const LONGEST_RELATIVE: i64 = 30 * 24 * 60 * 60;
 
 /// The latest moment that fits in 32 bits with a sign: the server takes later ones for the past.
 const LATEST: i64 = i32::MAX as i64;
+
+/// The number of items that one request reads.
+const KEYS_AT_ONCE: usize = 1_000;
 
 /// The number of all items of a server that runs without numbers (`-C`). A comparison with it always
 /// succeeds there.
@@ -119,13 +123,37 @@ impl Operation<'_> {
     }
 
     pub(super) async fn get_with_time_left(&self, key: &str) -> Result<Option<TimedItem>, Error> {
-        let got = self.read(key, Meta::NONE.cas().ttl()).await?;
-        let seconds_left = got.item.ttl;
-        let Some(item) = item_of(got)? else {
-            return Ok(None);
-        };
-        let seconds_left = seconds_left.ok_or_else(invalid_answer)?;
-        Ok(Some(TimedItem { item, seconds_left }))
+        timed_item_of(self.read(key, Meta::NONE.cas().ttl()).await?)
+    }
+
+    /// Reads many items, in one request to each server.
+    pub(super) async fn get_many(
+        &self,
+        keys: &[String],
+    ) -> Result<Vec<Result<Option<Item>, Error>>, Error> {
+        let got = self.read_many(keys, Meta::NONE.cas()).await?;
+        Ok(got.into_iter().map(item_of).collect())
+    }
+
+    /// Reads many items with the seconds that they have left, in one request to each server.
+    pub(super) async fn get_many_with_time_left(
+        &self,
+        keys: &[String],
+    ) -> Result<Vec<Result<Option<TimedItem>, Error>>, Error> {
+        let got = self.read_many(keys, Meta::NONE.cas().ttl()).await?;
+        Ok(got.into_iter().map(timed_item_of).collect())
+    }
+
+    async fn read_many(&self, keys: &[String], meta: Meta) -> Result<Vec<GetResult>, Error> {
+        let mut read = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(KEYS_AT_ONCE) {
+            let gets = keys.iter().map(|key| Get::new(key).meta(meta));
+            let got = self.within(Reads, self.servers.run_many(gets)).await?;
+            for got in got {
+                read.push(got.map_err(|error| failed(Reads, error))?);
+            }
+        }
+        Ok(read)
     }
 
     async fn read(&self, key: &str, meta: Meta) -> Result<GetResult, Error> {
@@ -191,6 +219,15 @@ fn item_of(got: GetResult) -> Result<Option<Item>, Error> {
         (Some(value), Some(cas)) => Ok(Some(Item { value, cas })),
         _ => Ok(None),
     }
+}
+
+fn timed_item_of(got: GetResult) -> Result<Option<TimedItem>, Error> {
+    let seconds_left = got.item.ttl;
+    let Some(item) = item_of(got)? else {
+        return Ok(None);
+    };
+    let seconds_left = seconds_left.ok_or_else(invalid_answer)?;
+    Ok(Some(TimedItem { item, seconds_left }))
 }
 
 /// Returns the time to live of an item, as Memcached reads it. Memcached counts whole seconds, and

@@ -244,6 +244,13 @@ fn is_past(expiry: Expiry) -> bool {
     expiry <= Expiry::now()
 }
 
+/// Returns the record in an item.
+fn stored_in(TimedItem { item, seconds_left }: TimedItem) -> Stored {
+    let Item { value, cas } = item;
+    let revision = revision(cas, &value);
+    Stored::new(Record::new(value, expiry_of(seconds_left)), revision)
+}
+
 /// Returns the expiry of an item.
 fn expiry_of(seconds_left: i64) -> Expiry {
     match u64::try_from(seconds_left) {
@@ -265,11 +272,21 @@ async fn missed<T>(operation: &Operation<'_>, name: &str) -> Result<Outcome<T>, 
 impl Backend for GoMemcached {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         let found = self.operation().get_with_time_left(&self.key(key)?).await?;
-        Ok(found.map(|TimedItem { item, seconds_left }| {
-            let Item { value, cas } = item;
-            let revision = revision(cas, &value);
-            Stored::new(Record::new(value, expiry_of(seconds_left)), revision)
-        }))
+        Ok(found.map(stored_in))
+    }
+
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>, Error>>, Error> {
+        let named: Vec<Result<String, Error>> = keys.iter().map(|key| self.key(key)).collect();
+        let names: Vec<String> = named.iter().flatten().cloned().collect();
+        let items = self.operation().get_many_with_time_left(&names).await?;
+        let mut items = items.into_iter();
+        let answers = named.into_iter().map(|name| match name {
+            Ok(_) => items
+                .next()
+                .map_or(Ok(None), |item| Ok(item?.map(stored_in))),
+            Err(error) => Err(error),
+        });
+        Ok(answers.collect())
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {

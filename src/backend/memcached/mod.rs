@@ -40,6 +40,7 @@ const PORT: u16 = 11211;
 /// | operation | requests |
 /// |---|---|
 /// | load | one; two for an owned record: the record, and its owner |
+/// | load many | one to each server for 1,000 records, and one for their owners |
 /// | create | one; up to three more if an expired record is under the key |
 /// | swap, remove | one; two if the record that was seen is owned |
 /// | touch | two; three if the record is owned |

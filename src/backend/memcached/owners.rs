@@ -1,13 +1,26 @@
 //! Owners: each has one item. Its records are not listed.
 
+use std::collections::{BTreeSet, HashMap};
+
 use async_trait::async_trait;
 
 use super::super::envelope::OwnerEnvelope;
 use super::super::owner_state::{OwnerChange, OwnerState, owners_by_state};
 use super::super::{Error, Expiry, Generation, Generations, Key, Login, Owner, OwnerName, Owners};
 use super::Memcached;
-use super::client::{If, Operation, Written};
+use super::client::{If, Item, Operation, Written};
 use super::errors::invalid_record;
+
+/// The live states of owners; `None` for an owner without a live record.
+pub(super) type OwnerStates = HashMap<OwnerName, Result<Option<OwnerState>, Error>>;
+
+/// Reads an item, which must be the owner of that name.
+fn state_in(name: &OwnerName, item: &Item) -> Result<OwnerState, Error> {
+    match OwnerEnvelope::parse(&item.value) {
+        Some(owner) if owner.name == *name => Ok(owner.state),
+        _ => Err(invalid_record()),
+    }
+}
 
 impl Memcached {
     /// Returns whether the owner's login is live.
@@ -22,18 +35,35 @@ impl Memcached {
         }))
     }
 
+    /// Reads the live owners of many records, in one request to each server.
+    pub(super) async fn owner_states<'n>(
+        &self,
+        operation: &Operation<'_>,
+        names: impl Iterator<Item = &'n OwnerName>,
+    ) -> Result<OwnerStates, Error> {
+        let names: BTreeSet<&OwnerName> = names.collect();
+        let keys: Vec<String> = names
+            .iter()
+            .map(|name| self.0.keys.of_owner(name))
+            .collect();
+        let items = operation.get_many(&keys).await?;
+        let states = names.into_iter().zip(items).map(|(name, item)| {
+            let state = item.and_then(|item| item.map(|item| state_in(name, &item)).transpose());
+            let live = |state: &OwnerState| state.is_live(Expiry::now());
+            (name.clone(), state.map(|state| state.filter(live)))
+        });
+        Ok(states.collect())
+    }
+
     /// Reads the owner's item, live or not, and its number.
     async fn read_owner(
         &self,
         operation: &Operation<'_>,
         name: &OwnerName,
     ) -> Result<Option<(OwnerState, u64)>, Error> {
-        let Some(item) = operation.get(&self.0.keys.of_owner(name)).await? else {
-            return Ok(None);
-        };
-        match OwnerEnvelope::parse(&item.value) {
-            Some(owner) if owner.name == *name => Ok(Some((owner.state, item.cas))),
-            _ => Err(invalid_record()),
+        match operation.get(&self.0.keys.of_owner(name)).await? {
+            Some(item) => Ok(Some((state_in(name, &item)?, item.cas))),
+            None => Ok(None),
         }
     }
 

@@ -11,11 +11,30 @@ use super::super::{
 use super::Memcached;
 use super::client::{If, Item, Operation, Written};
 use super::errors::invalid_record;
+use super::owners::OwnerStates;
 
 /// A record as it was read.
 struct Seen {
     record: Record,
     cas: u64,
+}
+
+impl Seen {
+    fn into_stored(self) -> Stored {
+        let revision = revision_of(self.cas, &self.record);
+        Stored::new(self.record, revision)
+    }
+}
+
+/// Returns whether the login of an unexpired record is live, by owners that were read after it.
+fn is_live_with(record: &Record, states: &OwnerStates) -> Result<bool, Error> {
+    let Some(owner) = record.owner() else {
+        return Ok(true);
+    };
+    match states.get(&owner.name) {
+        Some(Ok(state)) => Ok(state.as_ref().is_some_and(|of| of.lets_live(&owner.login))),
+        Some(Err(_)) | None => Err(invalid_record()),
+    }
 }
 
 impl Memcached {
@@ -155,10 +174,28 @@ fn revision_of(cas: u64, record: &Record) -> Revision {
 impl Backend for Memcached {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         let seen = self.read(&self.0.client.operation(), key).await?;
-        Ok(seen.map(|Seen { record, cas }| {
-            let revision = revision_of(cas, &record);
-            Stored::new(record, revision)
-        }))
+        Ok(seen.map(Seen::into_stored))
+    }
+
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>, Error>>, Error> {
+        let operation = self.0.client.operation();
+        let names: Vec<String> = keys.iter().map(|key| self.0.keys.of_record(key)).collect();
+        let items = operation.get_many(&names).await?;
+        let seen = keys.iter().zip(items).map(|(key, item)| {
+            let seen = item?.map(|item| seen_in(key, &item)).transpose()?;
+            Ok(seen.filter(|seen| seen.record.expiry() > Expiry::now()))
+        });
+        let seen: Vec<Result<Option<Seen>, Error>> = seen.collect();
+        let owners = seen.iter().flatten().flatten();
+        let owners = owners.filter_map(|seen| Some(&seen.record.owner()?.name));
+        let states = self.owner_states(&operation, owners).await?;
+        let live = seen.into_iter().map(|seen| match seen? {
+            Some(seen) => {
+                is_live_with(&seen.record, &states).map(|is_live| is_live.then_some(seen))
+            }
+            None => Ok(None),
+        });
+        Ok(live.map(|live| Ok(live?.map(Seen::into_stored))).collect())
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {

@@ -103,6 +103,17 @@ impl Memory {
         locked(&self.shards[place])
     }
 
+    /// Returns the live record under the key.
+    fn find(&self, key: &Key) -> Option<Stored> {
+        let shard = self.shard(key);
+        let kept = shard.get(key);
+        let live = kept.filter(|kept| self.is_live(&kept.record, Expiry::now()));
+        live.map(|kept| Stored {
+            record: kept.record.clone(),
+            revision: revision(kept.revision),
+        })
+    }
+
     fn next_revision(&self) -> u64 {
         self.revisions.fetch_add(1, Ordering::Relaxed)
     }
@@ -270,13 +281,11 @@ fn revision(number: u64) -> Revision {
 #[async_trait]
 impl Backend for Memory {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
-        let shard = self.shard(key);
-        let kept = shard.get(key);
-        let live = kept.filter(|kept| self.is_live(&kept.record, Expiry::now()));
-        Ok(live.map(|kept| Stored {
-            record: kept.record.clone(),
-            revision: revision(kept.revision),
-        }))
+        Ok(self.find(key))
+    }
+
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>, Error>>, Error> {
+        Ok(keys.iter().map(|key| Ok(self.find(key))).collect())
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {

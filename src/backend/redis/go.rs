@@ -8,6 +8,7 @@ use redis::Value;
 
 use super::super::effect::Effect::{Reads, Writes};
 use super::super::go_keys::KeyServer;
+use super::super::many::concurrently;
 use super::super::moves::taken;
 use super::super::{
     Backend, Created, Entry, Error, Expiry, GoKeys, Key, Layout, Moves, Outcome, Page, Purged,
@@ -19,8 +20,11 @@ use super::client::Client;
 use super::errors::odd_answer;
 use super::options::RedisOptions;
 use super::record_keys::RecordKeys;
+use super::records::{KEYS_AT_ONCE, load_rows};
 use super::rows::{expiry_in, left_until};
-use super::scripts::{GO_CREATE, GO_LOAD, GO_MOVE, GO_PEEK, GO_REMOVE, GO_SWAP, GO_TOUCH, Script};
+use super::scripts::{
+    GO_CREATE, GO_LOAD, GO_LOAD_MANY, GO_MOVE, GO_PEEK, GO_REMOVE, GO_SWAP, GO_TOUCH, Script,
+};
 
 /// Keeps records under the [keys](GoKeys) of a Go package in Redis 7 or newer, or in Valkey. The Go
 /// program may use them at the same time. It is for a
@@ -233,6 +237,25 @@ impl GoRedis {
     }
 }
 
+/// Returns the record in an answer of [`GO_LOAD_MANY`], if there is one.
+fn stored_in(answer: &Value, now: i64) -> Result<Option<Stored>, Error> {
+    match answer {
+        Value::Nil => Ok(None),
+        row => stored_of(row.as_sequence().unwrap_or_default(), now).map(Some),
+    }
+}
+
+/// Returns the record of a row that the server read at `now`: its value and its expiry.
+fn stored_of(row: &[Value], now: i64) -> Result<Stored, Error> {
+    match row {
+        [Value::BulkString(value), Value::Int(expiry)] => {
+            let record = Record::new(value.as_slice(), expiry_in(*expiry, now));
+            Ok(Stored::new(record, revision(*expiry, value)))
+        }
+        _ => Err(odd_answer(Reads)),
+    }
+}
+
 #[async_trait]
 impl Backend for GoRedis {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
@@ -240,17 +263,30 @@ impl Backend for GoRedis {
         let operation = self.0.client.operation();
         let answer = operation.run(&GO_LOAD, &[&key], &[]).await?;
         match answer.as_sequence().unwrap_or_default() {
-            [
-                Value::BulkString(value),
-                Value::Int(expiry),
-                Value::Int(now),
-            ] => {
-                let record = Record::new(value.as_slice(), expiry_in(*expiry, *now));
-                Ok(Some(Stored::new(record, revision(*expiry, value))))
-            }
+            [row @ .., Value::Int(now)] => stored_of(row, *now).map(Some),
             _ if answer == Value::Nil => Ok(None),
             _ => Err(odd_answer(Reads)),
         }
+    }
+
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>, Error>>, Error> {
+        if self.0.client.is_cluster() {
+            return concurrently(self, keys).await;
+        }
+        let mut loaded: Vec<Result<Option<Stored>, Error>> = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(KEYS_AT_ONCE) {
+            let named: Vec<Result<Vec<u8>, Error>> = keys.iter().map(|key| self.key(key)).collect();
+            let names: Vec<Vec<u8>> = named.iter().flatten().cloned().collect();
+            let (rows, now) = load_rows(&self.0.client, &GO_LOAD_MANY, &names, &[]).await?;
+            let mut rows = rows.iter();
+            for name in named {
+                loaded.push(match name {
+                    Ok(_) => rows.next().map_or(Ok(None), |row| stored_in(row, now)),
+                    Err(error) => Err(error),
+                });
+            }
+        }
+        Ok(loaded)
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {

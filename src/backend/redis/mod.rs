@@ -51,6 +51,7 @@ const LARGEST: usize = 64 * 1024 * 1024;
 /// | operation | round trips | in a cluster |
 /// |---|---|---|
 /// | load | one | one; two for an owned record: the record, and its owner |
+/// | load many | one for 1,000 records | one for each record, or two, 64 at a time |
 /// | create, swap, touch, remove | one | one; two for an owned record |
 /// | begin a login, extend or revoke an owner | one | one |
 /// | list an owner's records | two, and one for each record | the same |

@@ -4,16 +4,20 @@ use async_trait::async_trait;
 use redis::Value;
 
 use super::super::effect::Effect::{Reads, Writes};
+use super::super::many::concurrently;
 use super::super::ownership::{Ownership, SeenRevision, revision};
 use super::super::{
     Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision, Scan,
     Stored,
 };
-use super::client::Operation;
+use super::client::{Client, Operation};
 use super::errors::{invalid_record, odd_answer};
 use super::rows::{Row, left_until, rest_of};
-use super::scripts::{CREATE, LOAD, REMOVE, SWAP, Script, TOUCH};
+use super::scripts::{CREATE, LOAD, LOAD_MANY, REMOVE, SWAP, Script, TOUCH};
 use super::{Redis, check_size};
+
+/// The number of records that one script loads. It delays all other commands by a few milliseconds.
+pub(super) const KEYS_AT_ONCE: usize = 1_000;
 
 /// The answer of a script that writes.
 enum Written {
@@ -83,6 +87,25 @@ impl Redis {
     }
 }
 
+/// Runs a script that reads many rows. Returns one answer for each, and the server's time.
+pub(super) async fn load_rows(
+    client: &Client,
+    script: &Script,
+    keys: &[Vec<u8>],
+    arguments: &[&[u8]],
+) -> Result<(Vec<Value>, i64), Error> {
+    let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+    match client.operation().run(script, &keys, arguments).await? {
+        Value::Array(answer) => match <[Value; 2]>::try_from(answer) {
+            Ok([Value::Array(rows), Value::Int(now)]) if rows.len() == keys.len() => {
+                Ok((rows, now))
+            }
+            _ => Err(odd_answer(Reads)),
+        },
+        _ => Err(odd_answer(Reads)),
+    }
+}
+
 #[async_trait]
 impl Backend for Redis {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
@@ -99,6 +122,24 @@ impl Backend for Redis {
             true => row.into_stored(now).map(Some),
             false => Ok(None),
         }
+    }
+
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>, Error>>, Error> {
+        // In a cluster, the records are in as many slots.
+        if self.0.client.is_cluster() {
+            return concurrently(self, keys).await;
+        }
+        let mut loaded = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(KEYS_AT_ONCE) {
+            let keys: Vec<Vec<u8>> = keys.iter().map(|key| self.0.records.of(key)).collect();
+            let (rows, now) = load_rows(&self.0.client, &LOAD_MANY, &keys, &self.common()).await?;
+            loaded.extend(rows.iter().map(|row| match row {
+                Value::Nil => Ok(None),
+                Value::BulkString(bytes) => Row::parse(bytes)?.into_stored(now).map(Some),
+                _ => Err(invalid_record()),
+            }));
+        }
+        Ok(loaded)
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {

@@ -26,6 +26,7 @@ macro_rules! scripts {
 
 scripts! {
     LOAD: Reads, COMMON, include_str!("scripts/load.lua");
+    LOAD_MANY: Reads, COMMON, include_str!("scripts/load_many.lua");
     CREATE: Writes, COMMON, include_str!("scripts/create.lua");
     SWAP: Writes, COMMON, SEEN, include_str!("scripts/swap.lua");
     TOUCH: Writes, COMMON, SEEN, include_str!("scripts/touch.lua");
@@ -36,6 +37,7 @@ scripts! {
     LOGIN: Writes, COMMON, include_str!("scripts/login.lua");
     LIST: Reads, COMMON, include_str!("scripts/list.lua");
     GO_LOAD: Reads, GO, include_str!("scripts/go_load.lua");
+    GO_LOAD_MANY: Reads, GO, include_str!("scripts/go_load_many.lua");
     GO_CREATE: Writes, GO, include_str!("scripts/go_create.lua");
     GO_SWAP: Writes, GO, include_str!("scripts/go_swap.lua");
     GO_TOUCH: Writes, GO, include_str!("scripts/go_touch.lua");

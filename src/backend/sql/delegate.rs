@@ -11,6 +11,13 @@ macro_rules! backend_in_sql {
                 self.0.load(key).await
             }
 
+            async fn load_many(
+                &self,
+                keys: &[Key],
+            ) -> Result<Vec<Result<Option<Stored>, Error>>, Error> {
+                self.0.load_many(keys).await
+            }
+
             async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {
                 self.0.create(key, record).await
             }

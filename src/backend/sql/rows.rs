@@ -9,6 +9,9 @@ pub(super) type Undecodable = Box<dyn std::error::Error + Send + Sync>;
 
 /// A row. Columns are counted from 0.
 pub(super) trait Columns {
+    /// The place of the key in a row of `load_many`: after the columns of a `load`.
+    const KEY: usize = 6;
+
     fn integer(&self, index: usize) -> Result<i64, Undecodable>;
 
     /// Returns `None` for NULL.
@@ -121,7 +124,23 @@ pub(super) fn generation_of(row: &impl Columns) -> Result<Generation, Error> {
 
 /// Reads the column key.
 pub(super) fn key_of(row: &impl Columns) -> Result<Key, Error> {
-    Key::new(some_bytes(row, 0)?).map_err(|_| invalid_record())
+    key_at(row, 0)
+}
+
+/// Reads the key of a row of `load_many`.
+pub(super) fn loaded_key_of<R: Columns>(row: &R) -> Result<Key, Error> {
+    key_at(row, R::KEY)
+}
+
+fn key_at(row: &impl Columns, index: usize) -> Result<Key, Error> {
+    Key::new(some_bytes(row, index)?).map_err(|_| invalid_record())
+}
+
+/// Returns keys as statements take many of them.
+pub(super) fn packed_keys<'k>(keys: impl Iterator<Item = &'k Key>) -> Vec<u8> {
+    let texts = keys.map(|key| base16ct::lower::encode_string(key.as_bytes()));
+    let texts: Vec<String> = texts.map(|text| format!("\"{text}\"")).collect();
+    format!("[{}]", texts.join(",")).into_bytes()
 }
 
 /// Reads rows as [`entry_of`] does, from a statement that returns at most `limit` of them. Skips a

@@ -16,6 +16,8 @@ pub(super) enum Bind {
     Now,
     /// The row's key.
     Key,
+    /// The keys of many rows: a JSON array of texts in hex, which every server can unpack.
+    Keys,
     /// The key that the row moves to.
     To,
     /// The key after which a page begins; empty bytes for the first page.
@@ -159,6 +161,9 @@ pub(super) struct Statements {
     /// Returns value, expiry, revision, owner, generation and login of the live row, in the form that
     /// [`Columns::stored`](super::rows::Columns::stored) reads.
     pub(super) load: Statement,
+    /// Returns the columns of `load` for each row that is live, and its key at
+    /// [`Columns::KEY`](super::rows::Columns::KEY).
+    pub(super) load_many: Statement,
     /// Returns a row if there is a live one.
     pub(super) find: Statement,
     /// Writes a row under a key that has no live one.
@@ -237,6 +242,7 @@ impl Statements {
         });
         [
             &self.load,
+            &self.load_many,
             &self.find,
             &self.create,
             &self.swap,
@@ -292,6 +298,7 @@ pub(super) enum RevisionSource {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Parameters<'p> {
     pub(super) key: Option<&'p Key>,
+    pub(super) keys: Option<&'p [u8]>,
     pub(super) to: Option<&'p Key>,
     pub(super) seen: Option<&'p Revision>,
     pub(super) new: Option<&'p Revision>,
@@ -341,6 +348,7 @@ impl<'p> Parameters<'p> {
         match bind {
             Bind::Now => Value::Integer(time(Expiry::now())),
             Bind::Key => key(self.key),
+            Bind::Keys => Value::of(self.keys),
             Bind::To => key(self.to),
             // No key is empty.
             Bind::After => Value::Bytes(self.key.map_or(&[], Key::as_bytes)),

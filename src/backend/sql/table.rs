@@ -5,6 +5,8 @@
 //! A second one runs only to find out why a write changed no row, or for a key that an expired row
 //! still has.
 
+use std::collections::{BTreeSet, HashMap};
+
 use crate::backend::layout::plain_key;
 use crate::backend::moves::taken;
 use crate::backend::{
@@ -13,9 +15,15 @@ use crate::backend::{
 };
 
 use super::engine::Engine;
-use super::rows::{Columns, generation_of, invalid_record, key_of, login_of, page_of, revision_of};
+use super::rows::{
+    Columns, generation_of, invalid_record, key_of, loaded_key_of, login_of, packed_keys, page_of,
+    revision_of,
+};
 use super::statements::{OwnerStatements, Parameters, RevisionSource, Statement, Statements};
 use crate::backend::effect::Effect::{Reads, Writes};
+
+/// The number of keys that one statement loads. The server packs their rows into one answer.
+const KEYS_AT_ONCE: usize = 1_000;
 
 /// The rows of one table, in the database of an [`Engine`].
 pub(super) struct Table<E> {
@@ -38,6 +46,34 @@ impl<E: Engine> Table<E> {
         let parameters = Parameters::of_key(key);
         let rows = self.engine.rows(Reads, load, &parameters).await?;
         rows.first().map_or(Ok(None), Columns::stored)
+    }
+
+    pub(super) async fn load_many(
+        &self,
+        keys: &[Key],
+    ) -> Result<Vec<Result<Option<Stored>, Error>>, Error> {
+        let mut found = HashMap::new();
+        let valid: BTreeSet<&Key> = keys
+            .iter()
+            .filter(|key| self.check_key(key).is_ok())
+            .collect();
+        let valid: Vec<&Key> = valid.into_iter().collect();
+        for batch in valid.chunks(KEYS_AT_ONCE) {
+            let packed = packed_keys(batch.iter().copied());
+            let parameters = Parameters {
+                keys: Some(&packed),
+                ..Parameters::default()
+            };
+            let load_many = &self.engine.statements().await?.load_many;
+            for row in self.engine.rows(Reads, load_many, &parameters).await? {
+                found.insert(loaded_key_of(&row)?, row);
+            }
+        }
+        let answer = |key| {
+            self.check_key(key)?;
+            found.get(key).map_or(Ok(None), Columns::stored)
+        };
+        Ok(keys.iter().map(answer).collect())
     }
 
     pub(super) async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {

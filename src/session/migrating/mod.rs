@@ -65,12 +65,13 @@ use tokio_util::task::TaskTracker;
 use crate::backend::{Key, OwnerName};
 
 use super::login::owner_name;
+use super::metadata::Metadata;
 use super::observed;
 use super::server_store::KeyState;
 use super::session_data::SessionData;
 use super::setup::Setup;
 use super::store::{Loaded, RowRef, SaveRequest, SaveResult, Storage};
-use super::{CookieStore, Error, ServerStore, SessionId, StoredSession};
+use super::{CookieStore, Error, ServerStore, SessionEnd, SessionId, StoredSession};
 
 pub use stage::{MigrationStage, OldStore};
 pub use transfer::Transfer;
@@ -411,6 +412,15 @@ impl Storage for Migrating {
         match self.0.old_rows() {
             Some(old) => self.0.reload_of_rows(old, row_ref).await,
             None => self.0.new.reload(row_ref).await,
+        }
+    }
+
+    async fn ended(&self, metadata: &Metadata, row_ref: Option<&RowRef>) -> SessionEnd {
+        match (self.0.old_rows(), self.0.old_cookies(), row_ref) {
+            (Some(old), _, Some(row_ref)) => self.0.ended_of_rows(old, metadata, row_ref).await,
+            (_, Some(old), None) => old.ended(metadata, None).await,
+            (_, Some(old), Some(row_ref)) if row_ref.in_old => old.ended(metadata, None).await,
+            (.., row_ref) => self.0.new.ended(metadata, row_ref).await,
         }
     }
 

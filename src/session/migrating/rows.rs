@@ -5,13 +5,14 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::super::dialect::OpenedId;
+use super::super::metadata::Metadata;
 use super::super::rows::LiveRow;
 use super::super::server_store::KeyState;
 use super::super::session_data::SessionData;
 use super::super::store::{
     IdChange, Loaded, LoadedSession, RowRef, SaveRequest, SaveResult, Storage,
 };
-use super::super::{Error, Refusal, ServerStore};
+use super::super::{Error, Refusal, ServerStore, SessionEnd};
 use super::home::{Home, Keys};
 use super::relocation::Relocated;
 use super::{MigrationStage, Parts};
@@ -254,6 +255,38 @@ impl Parts {
             }
         }
         Err(Error::conflict())
+    }
+
+    /// Waits until a session has ended in one store, and has not moved to the other one.
+    pub(super) async fn ended_of_rows(
+        &self,
+        old: &ServerStore,
+        metadata: &Metadata,
+        row_ref: &RowRef,
+    ) -> SessionEnd {
+        let mut place = row_ref.clone();
+        let store = |in_old| if in_old { old } else { &self.new };
+        let mut session = store(place.in_old).watched(metadata, row_ref);
+        loop {
+            let (end, last_seen) = store(place.in_old).watch(session).await;
+            session = last_seen;
+            place.key = session.key.clone().unwrap_or(place.key);
+            place.login = session.login.clone();
+            match self.elsewhere(old, &place).await {
+                Ok(Some(there)) => {
+                    session.key = Some(there.key.clone());
+                    place = there;
+                }
+                Ok(None) => return end,
+                // While a store does not answer, the session may have moved.
+                Err(error) => {
+                    if let Some(end) = session.passed_limit(self.setup.now()) {
+                        return end;
+                    }
+                    tracing::warn!(%error, "a session may have ended or moved to the other store");
+                }
+            }
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 //! | `shared_writes.rs` | saves of one session that are written together |
 //! | `owners.rs` | an owner's sessions: listing them, logging in, and ending others |
 //! | `limit.rs` | the rule that ends sessions beyond an owner's limit |
+//! | `watch.rs` | looking whether watched sessions have ended |
 //! | `migration.rs` | the operations on single rows that a move between stores needs |
 
 mod copied_rows;
@@ -22,6 +23,7 @@ mod pages;
 mod row_locks;
 mod saves;
 mod shared_writes;
+mod watch;
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,6 +39,7 @@ use crate::backend::{Backend, IntoBackend, Key, OwnerName};
 use super::caller::Caller;
 use super::cookie_writer::CookieWriter;
 use super::login::owner_name;
+use super::metadata::Metadata;
 use super::observed;
 use super::recent_moves::RecentMoves;
 use super::rows::{self, LiveRow, Rows};
@@ -44,7 +47,8 @@ use super::server_options::ServerOptions;
 use super::session_data::SessionData;
 use super::setup::Setup;
 use super::store::{IdChange, Loaded, RowRef, SaveRequest, SaveResult, Storage};
-use super::{Dialect, Error, Lookup, Refusal, SessionId, StoredSession};
+use super::watcher::Watcher;
+use super::{Dialect, Error, Lookup, Refusal, SessionEnd, SessionId, StoredSession};
 pub use pages::StoredPage;
 use row_locks::RowLocks;
 
@@ -140,6 +144,7 @@ struct SharedStore {
     urgent_permits: Semaphore,
     draining: tokio::sync::Mutex<()>,
     locks: Arc<RowLocks>,
+    watcher: Watcher,
 }
 
 /// The divisor of the limit on saves: one session may have a quarter of that limit waiting, so that
@@ -202,6 +207,7 @@ impl ServerStore {
             fails_when_gone,
             save_timeout,
             max_concurrent_saves,
+            watch_interval,
             clock,
             events,
             #[cfg(feature = "dbsc")]
@@ -223,6 +229,7 @@ impl ServerStore {
         }
         let [longest_request, renewal_grace] =
             [longest_request, renewal_grace].map(in_whole_seconds);
+        let longest_tombstone = longest_request.max(Duration::from_secs(1));
         if renewal_grace > longest_request {
             return Err(Error::usage(
                 "renewal_grace is longer than longest_request, after which a renewal is forgotten: \
@@ -233,6 +240,12 @@ impl ServerStore {
             return Err(Error::usage(
                 "save_timeout or max_concurrent_saves is 0, so that no session could be saved: set \
                  both to more than 0",
+            ));
+        }
+        if watch_interval.is_zero() {
+            return Err(Error::usage(
+                "watch_interval is 0, so that the store would look all the time: set it to more \
+                 than 0",
             ));
         }
         let lifetime = rules.adapt(lifetime.unwrap_or_else(|| rules.default_lifetime()));
@@ -274,6 +287,7 @@ impl ServerStore {
             saves: TaskTracker::new(),
             save_timeout,
             max_saves: max_concurrent_saves,
+            watcher: Watcher::new(watch_interval.min(longest_tombstone / 2)),
             permits: Semaphore::new(max_concurrent_saves.min(Semaphore::MAX_PERMITS)),
             urgent_permits: Semaphore::new(max_concurrent_saves.min(Semaphore::MAX_PERMITS)),
             draining: tokio::sync::Mutex::default(),
@@ -430,6 +444,13 @@ impl ServerStore {
         })
     }
 
+    /// Returns the number of [`Session::ended`](super::Session::ended) futures that wait, for
+    /// example as a gauge. A future that was dropped does not count.
+    #[must_use]
+    pub fn watched_sessions(&self) -> usize {
+        self.0.watcher.count()
+    }
+
     /// Waits until no save is in flight. Call it before the program ends, when the server has
     /// stopped accepting requests: while requests keep saving, it does not return.
     #[doc(alias = "graceful")]
@@ -492,6 +513,13 @@ impl Storage for ServerStore {
         let row = self.0.judge(*row).ok();
         let is_same = |row: &LiveRow| row.data.metadata.login == row_ref.login;
         Ok(row.filter(is_same).map(|row| row.data))
+    }
+
+    async fn ended(&self, metadata: &Metadata, row_ref: Option<&RowRef>) -> SessionEnd {
+        match row_ref {
+            Some(row_ref) => self.watch(self.watched(metadata, row_ref)).await.0,
+            None => SessionEnd::Unwatched,
+        }
     }
 
     fn public_id(&self, row_ref: &RowRef) -> Option<SessionId> {

@@ -77,6 +77,10 @@ pub(super) async fn an_operation_is_one_request_and_an_owned_load_two(
         panic!("the key is new");
     };
     asks!(["GetItem", "GetItem"], backend.load(&key));
+    let keys = [key.clone(), super::super::faults::key(), key.clone()];
+    asks!(["BatchGetItem"; 2], backend.load_many(&keys));
+    let missing: Vec<Key> = (0..1_000).map(|_| super::super::faults::key()).collect();
+    asks!(["BatchGetItem"; 10], backend.load_many(&missing));
     let transaction = ["TransactWriteItems"];
     let revision = seen(asks!(transaction, backend.swap(&key, &revision, &owned)));
     let revision = seen(asks!(

@@ -47,6 +47,8 @@ pub(super) async fn each_operation_is_few_requests(_: &EtcdServer) -> Tried {
             let [reads, txns, leases] = [0, 1, 2].map(|place| after[place] - before[place]);
             let expected = match $name {
                 "load" | "keys" => [1, 1, 0],
+                // The record, and its owner.
+                "load_many" => [0, 2, 0],
                 "create" | "swap" | "touch" | "remove" => [0, 1, 0],
                 "generation" => [1, 0, 0],
                 // The record's and the owner's keys, and the owner of the record.
@@ -70,6 +72,9 @@ pub(super) async fn each_operation_is_few_requests(_: &EtcdServer) -> Tried {
     backend.load(&key()).await?;
     let after = counts(&server);
     assert_eq!([after[0] - before[0], after[1] - before[1]], [0, 2]);
+    let keys: Vec<_> = (0..1_000).map(|_| key()).collect();
+    backend.load_many(&keys).await?;
+    assert_eq!(counts(&server)[1] - after[1], 20);
     Ok(())
 }
 

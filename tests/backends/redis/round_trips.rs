@@ -94,6 +94,9 @@ pub(super) async fn an_operation_is_one_command(_: &RedisServer) -> Tried {
         taken("create")?;
         backend.load(&key).await?.expect("it exists");
         taken("load an owned record")?;
+        let keys: Vec<Key> = (0..1_000).map(|_| key.clone()).collect();
+        assert_eq!(backend.load_many(&keys).await?.len(), 1_000);
+        taken("load 1,000 owned records")?;
         let seen = backend
             .swap(&key, &seen, &record)
             .await?

@@ -1,6 +1,7 @@
 //! Sessions that move between two stores: each kind of move, all interleavings of two requests at
 //! the calls of their backends, and a kill at each call. In memory.
 
+mod ended;
 mod interleavings;
 mod kills;
 mod kinds;
@@ -47,6 +48,9 @@ const KINDS: [Kind; 6] = [
     Kind::RevocableCookie,
 ];
 
+/// Changes the options of a store.
+type More = fn(ServerOptions) -> ServerOptions;
+
 /// Two stores between which sessions move. Each call of a method makes the stores of a new process.
 #[derive(Clone)]
 struct Site {
@@ -91,18 +95,23 @@ impl Site {
         ServerOptions::new().cookie(cookie.unwrap())
     }
 
-    fn native(&self, backend: &Arc<dyn Backend>, is_new: bool) -> ServerStore {
+    fn native(&self, backend: &Arc<dyn Backend>, is_new: bool, more: More) -> ServerStore {
         let dialect = Dialect::native(self.codecs(is_new)).anonymous_idle(DAY);
-        ServerStore::with_options(dialect, backend.clone(), self.options(is_new)).unwrap()
+        let options = more(self.options(is_new));
+        ServerStore::with_options(dialect, backend.clone(), options).unwrap()
     }
 
     fn old_rows(&self) -> ServerStore {
+        self.old_rows_with(|options| options)
+    }
+
+    fn old_rows_with(&self, more: More) -> ServerStore {
         match self.kind {
             Kind::Scs => {
-                let options = self.options(false);
+                let options = more(self.options(false));
                 ServerStore::with_options(Dialect::scs(), self.old.clone(), options).unwrap()
             }
-            _ => self.native(&self.old, false),
+            _ => self.native(&self.old, false, more),
         }
     }
 
@@ -120,7 +129,11 @@ impl Site {
     }
 
     fn new_rows(&self) -> ServerStore {
-        self.native(&self.new, true)
+        self.new_rows_with(|options| options)
+    }
+
+    fn new_rows_with(&self, more: More) -> ServerStore {
+        self.native(&self.new, true, more)
     }
 
     fn migrating(&self) -> Migrating {

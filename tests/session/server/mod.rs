@@ -11,6 +11,7 @@ mod dolab;
     any(feature = "redis", feature = "memcached")
 ))]
 mod dolab_values;
+mod ended;
 mod events;
 mod faults;
 mod hot_session;

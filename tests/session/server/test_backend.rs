@@ -71,6 +71,8 @@ struct State {
     longest_value: Option<usize>,
     /// The duration of each call.
     time: Duration,
+    /// The number of keys in the last call that loaded many.
+    last_load_many: usize,
 }
 
 impl TestBackend {
@@ -146,6 +148,10 @@ impl TestBackend {
         }
     }
 
+    pub(crate) fn last_load_many(&self) -> usize {
+        self.0.state.lock().unwrap().last_load_many
+    }
+
     pub(crate) fn last_owner_expiry(&self) -> Option<Expiry> {
         self.0.state.lock().unwrap().last_owner_expiry
     }
@@ -199,6 +205,11 @@ impl TestBackend {
 impl Backend for TestBackend {
     async fn load(&self, key: &Key) -> Result<Option<Stored>, Error> {
         self.call("load", self.0.inner.load(key)).await
+    }
+
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>, Error>>, Error> {
+        self.0.state.lock().unwrap().last_load_many = keys.len();
+        self.call("load_many", self.0.inner.load_many(keys)).await
     }
 
     async fn create(&self, key: &Key, record: &Record) -> Result<Created, Error> {

@@ -8,7 +8,7 @@
 
 use super::super::go_columns::{Column, ColumnType, Rule};
 use super::super::go_table::GoTable;
-use super::super::statements::Bind::{After, Key, Limit, Seen, To, Until, Value};
+use super::super::statements::Bind::{After, Key, Keys, Limit, Seen, To, Until, Value};
 use super::super::statements::{RevisionSource, Statement, Statements};
 
 /// Quotes an identifier. Within brackets, only the closing bracket is special.
@@ -36,6 +36,7 @@ pub(super) fn statements(table: &GoTable) -> Statements {
     let names = Names::of(table);
     Statements {
         load: Statement::generated(names.load(), &[Key]),
+        load_many: Statement::generated(names.load_many(), &[Keys]),
         find: Statement::generated(names.find(), &[Key]),
         create: Statement::generated(names.create(), &[Key, Value, Until]),
         create_owned: None,
@@ -138,11 +139,16 @@ impl Names {
     /// column's collation, which ignores case and trailing spaces, and finds the row by the index.
     /// The others are exact.
     fn has_key(&self) -> String {
+        self.has_the_key("@P1")
+    }
+
+    /// Returns the same condition for another key, which is SQL for bytes.
+    fn has_the_key(&self, wanted: &str) -> String {
         let (key, text, bytes) = (&self.key, self.key_text(), self.key_bytes());
         let key_type = type_name(self.key_type);
         format!(
-            "t.{key} = CAST(@P1 AS {key_type}) AND {bytes} = @P1 \
-             AND DATALENGTH({text}) = DATALENGTH(@P1)"
+            "t.{key} = CAST({wanted} AS {key_type}) AND {bytes} = {wanted} \
+             AND DATALENGTH({text}) = DATALENGTH({wanted})"
         )
     }
 
@@ -173,6 +179,24 @@ impl Names {
             "{batch}SELECT TOP (1) t.{value}, {left}, {revision}, CAST(NULL AS VARBINARY(1)), \
              CAST(NULL AS VARBINARY(1)) FROM {table} AS t WHERE {}",
             self.is_live()
+        )
+    }
+
+    fn load_many(&self) -> String {
+        let Names {
+            table,
+            value,
+            expiry,
+            ..
+        } = self;
+        let (batch, left, revision) = (self.batch(), self.milliseconds_left(), self.revision("t"));
+        let has_key = self.has_the_key("k.[key]");
+        format!(
+            "{batch}DECLARE @keys TABLE ([key] VARBINARY(250) NOT NULL); INSERT INTO @keys ([key]) \
+             SELECT CONVERT(VARBINARY(250), j.value, 2) FROM OPENJSON(CAST(@P1 AS VARCHAR(MAX))) AS j; \
+             SELECT t.{value}, {left}, {revision}, CAST(NULL AS VARBINARY(1)), \
+             CAST(NULL AS VARBINARY(1)), CAST(NULL AS BIGINT), k.[key] FROM @keys AS k \
+             INNER LOOP JOIN {table} AS t ON {has_key} WHERE t.{expiry} > @now"
         )
     }
 

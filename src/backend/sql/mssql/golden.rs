@@ -13,6 +13,7 @@ use super::statements::STATEMENTS;
 fn named(all: &Statements) -> Vec<(&'static str, &Statement)> {
     let mut named = vec![
         ("load", &all.load),
+        ("load_many", &all.load_many),
         ("find", &all.find),
         ("create", &all.create),
         ("swap", &all.swap),

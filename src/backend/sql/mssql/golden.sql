@@ -3,6 +3,13 @@ SET NOCOUNT ON;
 DECLARE @never BIGINT = 9223372036854775807, @now BIGINT = DATEDIFF_BIG(MILLISECOND, '19700101', SYSUTCDATETIME());
 SELECT s.value, (CASE WHEN s.expiry = @never THEN @never ELSE s.expiry - @now END), s.revision, s.owner, s.generation, s.login FROM silverback_sessions AS s WHERE s.[key] = @P1 AND s.key_length = DATALENGTH(@P1) AND (s.expiry > @now AND (s.owner IS NULL OR EXISTS (SELECT 1 FROM silverback_owners AS o WHERE o.name = s.owner AND o.name_length = DATALENGTH(s.owner) AND o.expiry > @now AND (o.generation = s.generation OR (o.kept_generation = s.generation AND o.kept_login = s.login)))));
 
+-- native load_many: [Keys]
+SET NOCOUNT ON;
+DECLARE @never BIGINT = 9223372036854775807, @now BIGINT = DATEDIFF_BIG(MILLISECOND, '19700101', SYSUTCDATETIME());
+DECLARE @keys TABLE ([key] VARBINARY(250) NOT NULL);
+INSERT INTO @keys ([key]) SELECT CONVERT(VARBINARY(250), j.value, 2) FROM OPENJSON(CAST(@P1 AS VARCHAR(MAX))) AS j;
+SELECT s.value, (CASE WHEN s.expiry = @never THEN @never ELSE s.expiry - @now END), s.revision, s.owner, s.generation, s.login, s.[key] FROM @keys AS k INNER LOOP JOIN silverback_sessions AS s ON s.[key] = k.[key] AND s.key_length = DATALENGTH(k.[key]) WHERE (s.expiry > @now AND (s.owner IS NULL OR EXISTS (SELECT 1 FROM silverback_owners AS o WHERE o.name = s.owner AND o.name_length = DATALENGTH(s.owner) AND o.expiry > @now AND (o.generation = s.generation OR (o.kept_generation = s.generation AND o.kept_login = s.login)))));
+
 -- native find: [Key]
 SET NOCOUNT ON;
 DECLARE @never BIGINT = 9223372036854775807, @now BIGINT = DATEDIFF_BIG(MILLISECOND, '19700101', SYSUTCDATETIME());
@@ -128,6 +135,13 @@ SET NOCOUNT ON;
 DECLARE @now DATETIME2(6) = SYSUTCDATETIME(), @last DATETIME2(6) = '99991231';
 SELECT TOP (1) t.[data], CAST(CASE WHEN t.[expiry] >= @last THEN 9223372036854775807 ELSE DATEDIFF_BIG(MILLISECOND, @now, t.[expiry]) END AS BIGINT), HASHBYTES('SHA2_256', CAST(t.[expiry] AS VARBINARY(16)) + t.[data]), CAST(NULL AS VARBINARY(1)), CAST(NULL AS VARBINARY(1)) FROM [sessions] AS t WHERE t.[token] = CAST(@P1 AS CHAR(43)) AND CAST(RTRIM(t.[token]) AS VARBINARY(8000)) = @P1 AND DATALENGTH(RTRIM(t.[token])) = DATALENGTH(@P1) AND t.[expiry] > @now;
 
+-- scs_mssqlstore load_many: [Keys]
+SET NOCOUNT ON;
+DECLARE @now DATETIME2(6) = SYSUTCDATETIME(), @last DATETIME2(6) = '99991231';
+DECLARE @keys TABLE ([key] VARBINARY(250) NOT NULL);
+INSERT INTO @keys ([key]) SELECT CONVERT(VARBINARY(250), j.value, 2) FROM OPENJSON(CAST(@P1 AS VARCHAR(MAX))) AS j;
+SELECT t.[data], CAST(CASE WHEN t.[expiry] >= @last THEN 9223372036854775807 ELSE DATEDIFF_BIG(MILLISECOND, @now, t.[expiry]) END AS BIGINT), HASHBYTES('SHA2_256', CAST(t.[expiry] AS VARBINARY(16)) + t.[data]), CAST(NULL AS VARBINARY(1)), CAST(NULL AS VARBINARY(1)), CAST(NULL AS BIGINT), k.[key] FROM @keys AS k INNER LOOP JOIN [sessions] AS t ON t.[token] = CAST(k.[key] AS CHAR(43)) AND CAST(RTRIM(t.[token]) AS VARBINARY(8000)) = k.[key] AND DATALENGTH(RTRIM(t.[token])) = DATALENGTH(k.[key]) WHERE t.[expiry] > @now;
+
 -- scs_mssqlstore find: [Key]
 SET NOCOUNT ON;
 DECLARE @now DATETIME2(6) = SYSUTCDATETIME(), @last DATETIME2(6) = '99991231';
@@ -195,6 +209,13 @@ SELECT TOP (1) revision FROM @written;
 SET NOCOUNT ON;
 DECLARE @now DATETIMEOFFSET(7) = SYSUTCDATETIME(), @last DATETIMEOFFSET(7) = '99991231';
 SELECT TOP (1) t.[data], CAST(CASE WHEN t.[expiry] >= @last THEN 9223372036854775807 ELSE DATEDIFF_BIG(MILLISECOND, @now, t.[expiry]) END AS BIGINT), HASHBYTES('SHA2_256', CAST(t.[expiry] AS VARBINARY(16)) + t.[data]), CAST(NULL AS VARBINARY(1)), CAST(NULL AS VARBINARY(1)) FROM [web].[odd]]'name] AS t WHERE t.[token] = CAST(@P1 AS VARCHAR(43)) AND CAST(t.[token] AS VARBINARY(8000)) = @P1 AND DATALENGTH(t.[token]) = DATALENGTH(@P1) AND t.[expiry] > @now;
+
+-- gorm load_many: [Keys]
+SET NOCOUNT ON;
+DECLARE @now DATETIMEOFFSET(7) = SYSUTCDATETIME(), @last DATETIMEOFFSET(7) = '99991231';
+DECLARE @keys TABLE ([key] VARBINARY(250) NOT NULL);
+INSERT INTO @keys ([key]) SELECT CONVERT(VARBINARY(250), j.value, 2) FROM OPENJSON(CAST(@P1 AS VARCHAR(MAX))) AS j;
+SELECT t.[data], CAST(CASE WHEN t.[expiry] >= @last THEN 9223372036854775807 ELSE DATEDIFF_BIG(MILLISECOND, @now, t.[expiry]) END AS BIGINT), HASHBYTES('SHA2_256', CAST(t.[expiry] AS VARBINARY(16)) + t.[data]), CAST(NULL AS VARBINARY(1)), CAST(NULL AS VARBINARY(1)), CAST(NULL AS BIGINT), k.[key] FROM @keys AS k INNER LOOP JOIN [web].[odd]]'name] AS t ON t.[token] = CAST(k.[key] AS VARCHAR(43)) AND CAST(t.[token] AS VARBINARY(8000)) = k.[key] AND DATALENGTH(t.[token]) = DATALENGTH(k.[key]) WHERE t.[expiry] > @now;
 
 -- gorm find: [Key]
 SET NOCOUNT ON;

@@ -30,8 +30,8 @@
 //! - The list of an owner's keys reads the index first, and the rows afterwards.
 
 use super::super::statements::Bind::{
-    After, Generation, KeptGeneration, KeptLogin, Key, Limit, Login, Logins, New, Owner, Seen,
-    Until, Value,
+    After, Generation, KeptGeneration, KeptLogin, Key, Keys, Limit, Login, Logins, New, Owner,
+    Seen, Until, Value,
 };
 use super::super::statements::{OwnerStatements, RevisionSource, Statement, Statements};
 
@@ -275,6 +275,20 @@ pub(super) static STATEMENTS: Statements = Statements {
             is_live!()
         ),
         &[Key],
+    ),
+    load_many: Statement::fixed(
+        concat!(
+            batch!(),
+            "DECLARE @keys TABLE ([key] VARBINARY(250) NOT NULL); INSERT INTO @keys ([key]) \
+             SELECT CONVERT(VARBINARY(250), j.value, 2) FROM OPENJSON(CAST(@P1 AS VARCHAR(MAX))) AS j; \
+             SELECT s.value, ",
+            left!(),
+            ", s.revision, s.owner, s.generation, s.login, s.[key] FROM @keys AS k \
+             INNER LOOP JOIN silverback_sessions AS s \
+             ON s.[key] = k.[key] AND s.key_length = DATALENGTH(k.[key]) WHERE ",
+            is_live!()
+        ),
+        &[Keys],
     ),
     find: Statement::fixed(
         concat!(

@@ -9,7 +9,7 @@
 
 use super::super::go_columns::{Column, ColumnType, Rule};
 use super::super::go_table::{Dates, GoTable, IndexName};
-use super::super::statements::Bind::{After, Key, Limit, Seen, To, Until, Value};
+use super::super::statements::Bind::{After, Key, Keys, Limit, Seen, To, Until, Value};
 use super::super::statements::{RevisionSource, Statement, Statements};
 
 /// The expiry of records that never expire, in a column of DATETIME. A later time could not be
@@ -47,6 +47,7 @@ pub(super) fn statements(table: &GoTable) -> Statements {
     let names = Names::of(table);
     Statements {
         load: Statement::generated(names.load(), &[Key, Key]),
+        load_many: Statement::generated(names.load_many(), &[Keys]),
         find: Statement::generated(names.find(), &[Key, Key]),
         create: Statement::generated(names.create(), &[Key, Value, Until, Until, Key, Key])
             .together(),
@@ -190,13 +191,29 @@ impl Names {
         )
     }
 
-    fn load(&self) -> String {
-        let Names { table, value, .. } = self;
-        let (left, revision) = (self.milliseconds_left(), self.revision("t"));
-        let (has_key, live) = (self.has_key("t"), self.is_live("t"));
+    /// Returns the row `t` as one column.
+    fn packed(&self) -> String {
+        let (value, left, revision) = (&self.value, self.milliseconds_left(), self.revision("t"));
         format!(
-            "SELECT CONCAT({left}, ' ', OCTET_LENGTH(t.{value}), '!', {revision}, \
-             CAST(t.{value} AS BINARY)) AS p FROM {table} AS t WHERE {has_key} AND {live}"
+            "CONCAT({left}, ' ', OCTET_LENGTH(t.{value}), '!', {revision}, \
+             CAST(t.{value} AS BINARY))"
+        )
+    }
+
+    fn load(&self) -> String {
+        let (table, packed) = (&self.table, self.packed());
+        let (has_key, live) = (self.has_key("t"), self.is_live("t"));
+        format!("SELECT {packed} AS p FROM {table} AS t WHERE {has_key} AND {live}")
+    }
+
+    fn load_many(&self) -> String {
+        let Names { table, key, .. } = self;
+        let (packed, live) = (self.packed(), self.is_live("t"));
+        let wanted = Names::parameter(self.key_type).replace('?', "UNHEX(j.k)");
+        format!(
+            "SELECT {packed} AS p, UNHEX(j.k) AS k FROM JSON_TABLE(CONVERT(? USING utf8mb4), \
+             '$[*]' COLUMNS (k VARCHAR(500) PATH '$')) AS j STRAIGHT_JOIN {table} AS t \
+             ON t.{key} = {wanted} AND CAST(t.{key} AS BINARY) = UNHEX(j.k) WHERE {live}"
         )
     }
 

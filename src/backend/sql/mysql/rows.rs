@@ -20,6 +20,8 @@ use crate::backend::{
 };
 
 impl Columns for MySqlRow {
+    const KEY: usize = 1;
+
     fn integer(&self, index: usize) -> Result<i64, Undecodable> {
         Ok(self.try_get(index)?)
     }

@@ -11,8 +11,8 @@
 //! rows, not for changed ones, so the number of written rows decides.
 
 use super::super::statements::Bind::{
-    After, Generation, KeptGeneration, KeptLogin, Key, Limit, Login, Logins, New, Owner, Seen,
-    Until, Value,
+    After, Generation, KeptGeneration, KeptLogin, Key, Keys, Limit, Login, Logins, New, Owner,
+    Seen, Until, Value,
 };
 use super::super::statements::{
     OwnerStatements, RevisionSource, Statement, Statements, UnownedStatements,
@@ -217,6 +217,18 @@ pub(super) static STATEMENTS: Statements = Statements {
             " WHERE s.`key` = ?"
         ),
         &[Key],
+    ),
+    // `STRAIGHT_JOIN` keeps the order: each key is looked up in the primary key.
+    load_many: Statement::fixed(
+        concat!(
+            "SELECT ",
+            packed!(),
+            " AS p, s.`key` AS k FROM JSON_TABLE(CONVERT(? USING utf8mb4), '$[*]'",
+            " COLUMNS (k VARCHAR(500) PATH '$')) AS j",
+            " STRAIGHT_JOIN silverback_sessions AS s",
+            " LEFT JOIN silverback_owners AS o ON o.name = s.owner WHERE s.`key` = UNHEX(j.k)"
+        ),
+        &[Keys],
     ),
     find: Statement::fixed(
         concat!(

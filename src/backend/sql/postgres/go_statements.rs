@@ -6,7 +6,7 @@
 
 use super::super::go_columns::{Column, ColumnType, Rule};
 use super::super::go_table::{Dates, GoTable};
-use super::super::statements::Bind::{After, Key, Limit, Seen, To, Until, Value};
+use super::super::statements::Bind::{After, Key, Keys, Limit, Seen, To, Until, Value};
 use super::super::statements::{RevisionSource, Statement, Statements};
 
 /// The expiry of records that never expire. Go cannot read `infinity`.
@@ -36,6 +36,7 @@ pub(super) fn statements(table: &GoTable) -> Statements {
     let names = Names::of(table);
     Statements {
         load: Statement::generated(names.load(), &[Key]),
+        load_many: Statement::generated(names.load_many(), &[Keys]),
         find: Statement::generated(names.find(), &[Key]),
         create: Statement::generated(names.create(), &[Key, Value, Until]),
         create_owned: None,
@@ -108,10 +109,15 @@ impl Names {
 
     /// Returns the key's parameter, converted to the column's type.
     fn key_parameter(&self, number: usize) -> String {
+        self.as_key(&format!("${number}::bytea"))
+    }
+
+    /// Returns a key, which is SQL for bytes, converted to the column's type.
+    fn as_key(&self, bytes: &str) -> String {
         match self.key_type {
-            ColumnType::Bytes => format!("${number}::bytea"),
-            ColumnType::Char(_) => format!("convert_from(${number}::bytea, 'UTF8')::bpchar"),
-            _ => format!("convert_from(${number}::bytea, 'UTF8')"),
+            ColumnType::Bytes => bytes.to_owned(),
+            ColumnType::Char(_) => format!("convert_from({bytes}, 'UTF8')::bpchar"),
+            _ => format!("convert_from({bytes}, 'UTF8')"),
         }
     }
 
@@ -201,6 +207,19 @@ impl Names {
         format!(
             "SELECT {value}, {left}, {REVISION}, NULL::bytea, NULL::bytea \
              FROM {table} AS t WHERE {living} LIMIT 1"
+        )
+    }
+
+    fn load_many(&self) -> String {
+        let Names { table, key, .. } = self;
+        let (value, left) = (self.value_as_bytes(), self.milliseconds_left());
+        let (bytes, expires) = (self.key_as_bytes(), self.expiry_of("t"));
+        let wanted = self.as_key("decode(k, 'hex')");
+        format!(
+            "SELECT {value}, {left}, {REVISION}, NULL::bytea, NULL::bytea, NULL::bigint, {bytes} \
+             FROM {table} AS t WHERE t.{key} = ANY (ARRAY(SELECT {wanted} \
+             FROM json_array_elements_text(convert_from($1::bytea, 'UTF8')::json) AS k)) \
+             AND {expires} > statement_timestamp()"
         )
     }
 

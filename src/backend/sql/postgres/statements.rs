@@ -8,8 +8,8 @@
 //! other rows also compares the row's own revision.
 
 use super::super::statements::Bind::{
-    After, Generation, KeptGeneration, KeptLogin, Key, Limit, Login, Logins, New, Owner, Seen,
-    Until, Value,
+    After, Generation, KeptGeneration, KeptLogin, Key, Keys, Limit, Login, Logins, New, Owner,
+    Seen, Until, Value,
 };
 use super::super::statements::{OwnerStatements, RevisionSource, Statement, Statements};
 
@@ -202,6 +202,18 @@ pub(super) static STATEMENTS: Statements = Statements {
             is_live!()
         ),
         &[Key],
+    ),
+    // The server looks the keys up in the index of the primary key, one by one.
+    load_many: Statement::fixed(
+        concat!(
+            "SELECT value, ",
+            left!(),
+            ", revision, owner, generation, login, key FROM silverback_sessions AS s",
+            " WHERE s.key = ANY (ARRAY(SELECT decode(k, 'hex')",
+            " FROM json_array_elements_text(convert_from($1::bytea, 'UTF8')::json) AS k)) AND ",
+            is_live!()
+        ),
+        &[Keys],
     ),
     find: Statement::fixed(
         concat!(

@@ -9,7 +9,7 @@
 
 use super::super::go_columns::{Column, ColumnType, Rule};
 use super::super::go_table::GoTable;
-use super::super::statements::Bind::{After, Key, Limit, Now, Seen, To, Until, Value};
+use super::super::statements::Bind::{After, Key, Keys, Limit, Now, Seen, To, Until, Value};
 use super::super::statements::{RevisionSource, Statement, Statements};
 
 /// The expiry of records that never expire, 9999-12-31T00:00:00Z: Go can read no later year.
@@ -47,6 +47,7 @@ pub(super) fn statements(table: &GoTable) -> Statements {
     let names = Names::of(table);
     Statements {
         load: Statement::generated(names.load(), &[Now, Key]),
+        load_many: Statement::generated(names.load_many(), &[Now, Keys]),
         find: Statement::generated(names.find(), &[Now, Key]),
         create: Statement::generated(names.create(), &[Now, Key, Value, Until]),
         create_owned: None,
@@ -175,6 +176,20 @@ impl Names {
         format!(
             "SELECT CAST({value} AS BLOB), {expiry}, {revision}, NULL, NULL \
              FROM {table} WHERE {live}"
+        )
+    }
+
+    /// The name of the joined column must not be one of the table's.
+    fn load_many(&self) -> String {
+        let Names {
+            table, key, value, ..
+        } = self;
+        let (expiry, revision, moment) = (self.milliseconds(), self.revision(), self.moment());
+        format!(
+            "SELECT CAST({value} AS BLOB), {expiry}, {revision}, NULL, NULL, NULL, silverback_key \
+             FROM (SELECT unhex(value) AS silverback_key FROM json_each(CAST(?2 AS TEXT))) \
+             CROSS JOIN {table} \
+             WHERE {key} = CAST(silverback_key AS TEXT) COLLATE BINARY AND {moment} > ?1"
         )
     }
 

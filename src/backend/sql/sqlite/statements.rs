@@ -2,8 +2,8 @@
 //! other clock than this machine's.
 
 use super::super::statements::Bind::{
-    After, Generation, KeptGeneration, KeptLogin, Key, Limit, Login, Logins, New, Now, Owner, Seen,
-    Until, Value,
+    After, Generation, KeptGeneration, KeptLogin, Key, Keys, Limit, Login, Logins, New, Now, Owner,
+    Seen, Until, Value,
 };
 use super::super::statements::{OwnerStatements, RevisionSource, Statement, Statements};
 
@@ -75,6 +75,16 @@ pub(super) static STATEMENTS: Statements = Statements {
             is_live!()
         ),
         &[Now, Key],
+    ),
+    // `CROSS JOIN` keeps the order: each key is looked up in the index.
+    load_many: Statement::fixed(
+        concat!(
+            "SELECT s.value, s.expiry, s.revision, s.owner, s.generation, s.login, s.key",
+            " FROM json_each(CAST(?2 AS TEXT)) AS k CROSS JOIN silverback_sessions AS s",
+            " WHERE s.key = unhex(k.value) AND ",
+            is_live!()
+        ),
+        &[Now, Keys],
     ),
     find: Statement::fixed(
         concat!(

@@ -333,7 +333,9 @@ async fn every_statement_on_a_go_table_finds_its_rows_by_index() {
                 .await
                 .unwrap();
             for (.., step) in plan {
-                let by_index = !step.starts_with("SCAN");
+                // The keys of many rows are unpacked by a virtual table.
+                let is_unpacking = step.contains("VIRTUAL TABLE");
+                let by_index = !step.starts_with("SCAN") || is_unpacking;
                 assert!(
                     by_index && !step.contains("TEMP B-TREE"),
                     "{statement}: {step}"

@@ -5,6 +5,7 @@ use sqlx::Row;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 
+use super::super::super::rows::packed_keys;
 use super::super::super::statements::{Bind, OwnerStatements, Statement};
 use super::*;
 
@@ -45,6 +46,7 @@ fn at(now: i64, statement: &Statement) -> Query<'static, sqlx::Sqlite, SqliteArg
         |query, bind| match bind {
             Bind::Now => query.bind(now),
             Bind::Key => query.bind(KEY.as_bytes()),
+            Bind::Keys => query.bind(packed_keys([Key::new(KEY).unwrap()].iter())),
             Bind::Login | Bind::KeptLogin => query.bind(7),
             Bind::Logins => query.bind(1),
             Bind::KeptGeneration => query.bind(&[1_u8][..]),

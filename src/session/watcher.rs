@@ -1,0 +1,270 @@
+//! [`Watcher`]: tells the waiting [`ended`](super::Session::ended) futures of one store which
+//! sessions have ended. It looks at all of them together, once at each interval.
+//!
+//! A task does the looking. The first watched session starts it, and it stops with the last one. If
+//! its runtime ends while others go on, as a worker's does, the waiting futures start it again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use crate::backend::Key;
+use crate::codec::UnixTime;
+
+use super::login::Login;
+use super::metadata::Metadata;
+use super::session_end::SessionEnd;
+use super::{Lifetime, Refusal};
+
+/// The default interval. A logout closes the sockets of a session within the time that a person
+/// takes to look, and a program with many sockets sends its backend 12 calls a minute.
+pub(super) const WATCH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// A session that is watched, as its store has last seen it.
+#[derive(Clone)]
+pub(super) struct WatchedSession {
+    /// The key of its row, or `None` if the session is in its cookie.
+    pub(super) key: Option<Key>,
+    pub(super) login: Option<Login>,
+    idle_at: Option<UnixTime>,
+    deadline: Option<UnixTime>,
+}
+
+impl WatchedSession {
+    pub(super) fn new(key: Option<Key>, metadata: &Metadata, lifetime: &Lifetime) -> Self {
+        WatchedSession {
+            key,
+            login: metadata.login.clone(),
+            idle_at: metadata.idle_at(lifetime),
+            deadline: metadata.deadline,
+        }
+    }
+
+    /// Returns the limit that the session has passed, as far as it is known.
+    pub(super) fn passed_limit(&self, now: UnixTime) -> Option<SessionEnd> {
+        let is_past = |limit: Option<UnixTime>| limit.is_some_and(|limit| limit <= now);
+        match () {
+            () if is_past(self.deadline) => Some(SessionEnd::Expired),
+            () if is_past(self.idle_at) => Some(SessionEnd::Idle),
+            () => None,
+        }
+    }
+
+    /// Returns why the session has ended if its store refuses it.
+    pub(super) fn end_of(&self, refusal: Refusal, now: UnixTime) -> SessionEnd {
+        match refusal {
+            Refusal::Idle => SessionEnd::Idle,
+            Refusal::Expired => SessionEnd::Expired,
+            // A backend also removes the row of a session that has passed a limit.
+            _ => self.passed_limit(now).unwrap_or(SessionEnd::Ended),
+        }
+    }
+}
+
+/// A store whose sessions are watched.
+#[async_trait]
+pub(super) trait Watch: Send + Sync + 'static {
+    fn watcher(&self) -> &Watcher;
+
+    /// Looks at these sessions, updates them, and returns for each why it has ended, or `None` if it
+    /// has not. A session whose server does not answer has ended only once it has passed a limit.
+    async fn look(&self, sessions: &mut [WatchedSession]) -> Vec<Option<SessionEnd>>;
+}
+
+/// The sessions of one store that are watched.
+pub(super) struct Watcher {
+    interval: Duration,
+    registry: Mutex<Registry>,
+    /// Wakes the task when no session is watched any more.
+    is_empty: Notify,
+}
+
+#[derive(Default)]
+struct Registry {
+    next_id: u64,
+    entries: HashMap<u64, Entry>,
+    is_running: bool,
+}
+
+struct Entry {
+    session: WatchedSession,
+    answer: oneshot::Sender<Answer>,
+}
+
+enum Answer {
+    Ended(SessionEnd, WatchedSession),
+    /// The task has stopped before the session ended.
+    Unwatched(WatchedSession),
+}
+
+impl Watcher {
+    pub(super) fn new(interval: Duration) -> Self {
+        Watcher {
+            interval,
+            registry: Mutex::default(),
+            is_empty: Notify::new(),
+        }
+    }
+
+    pub(super) fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Returns the number of waiting futures.
+    pub(super) fn count(&self) -> usize {
+        self.registry().entries.len()
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        // No code of the caller runs under the lock.
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a session. Returns true if the task must be started, too.
+    fn register(&self, session: WatchedSession) -> (Registration<'_>, bool) {
+        let (answer, answered) = oneshot::channel();
+        let mut registry = self.registry();
+        let id = registry.next_id;
+        registry.next_id += 1;
+        registry.entries.insert(id, Entry { session, answer });
+        let must_start = !std::mem::replace(&mut registry.is_running, true);
+        let registration = Registration {
+            watcher: self,
+            id,
+            answered,
+        };
+        (registration, must_start)
+    }
+
+    /// Notes that the task stops, if no session is watched.
+    fn stops(&self) -> bool {
+        let mut registry = self.registry();
+        let stops = registry.entries.is_empty();
+        registry.is_running &= !stops;
+        stops
+    }
+
+    fn sessions(&self) -> (Vec<u64>, Vec<WatchedSession>) {
+        let registry = self.registry();
+        let entries = registry.entries.iter();
+        entries.map(|(id, of)| (*id, of.session.clone())).unzip()
+    }
+
+    /// Notes what a look has found.
+    fn note(&self, id: u64, session: WatchedSession, end: Option<SessionEnd>) {
+        let mut registry = self.registry();
+        match end {
+            None => {
+                if let Some(entry) = registry.entries.get_mut(&id) {
+                    entry.session = session;
+                }
+            }
+            Some(end) => {
+                if let Some(entry) = registry.entries.remove(&id) {
+                    // A future that was just dropped needs no answer.
+                    let _ = entry.answer.send(Answer::Ended(end, session));
+                }
+            }
+        }
+    }
+}
+
+/// A place among the watched sessions, until it is dropped.
+struct Registration<'w> {
+    watcher: &'w Watcher,
+    id: u64,
+    answered: oneshot::Receiver<Answer>,
+}
+
+impl Drop for Registration<'_> {
+    fn drop(&mut self) {
+        let mut registry = self.watcher.registry();
+        registry.entries.remove(&self.id);
+        if registry.entries.is_empty() {
+            self.watcher.is_empty.notify_one();
+        }
+    }
+}
+
+/// Waits until the session has ended. Returns why, and the session as it was last seen.
+pub(super) async fn watch<S: Watch>(
+    store: &Arc<S>,
+    mut session: WatchedSession,
+) -> (SessionEnd, WatchedSession) {
+    loop {
+        let Ok(runtime) = Handle::try_current() else {
+            tracing::error!("a session can be watched only in a tokio runtime");
+            return (SessionEnd::Unwatched, session);
+        };
+        let (mut registration, must_start) = store.watcher().register(session.clone());
+        if must_start {
+            let task = Task {
+                store: store.clone(),
+                has_stopped: false,
+            };
+            runtime.spawn(task.run());
+        }
+        match (&mut registration.answered).await {
+            Ok(Answer::Ended(end, session)) => return (end, session),
+            Ok(Answer::Unwatched(last_seen)) => session = last_seen,
+            Err(_) => {}
+        }
+        drop(registration);
+        // If this runtime is ending too, this future is dropped here.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The task that looks at the sessions of a store.
+struct Task<S: Watch> {
+    store: Arc<S>,
+    has_stopped: bool,
+}
+
+impl<S: Watch> Task<S> {
+    async fn run(mut self) {
+        let store = self.store.clone();
+        let watcher = store.watcher();
+        let mut next_look = Instant::now() + watcher.interval;
+        loop {
+            self.has_stopped = watcher.stops();
+            if self.has_stopped {
+                return;
+            }
+            tokio::select! {
+                () = watcher.is_empty.notified() => {}
+                () = sleep_until(next_look) => {
+                    next_look = Instant::now() + watcher.interval;
+                    let (ids, mut sessions) = watcher.sessions();
+                    let ends = store.look(&mut sessions).await;
+                    for ((id, session), end) in ids.into_iter().zip(sessions).zip(ends) {
+                        watcher.note(id, session, end);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// If the task ends in another way, with its runtime or by a panic, the waiting futures start
+/// another one.
+impl<S: Watch> Drop for Task<S> {
+    fn drop(&mut self) {
+        if self.has_stopped {
+            return;
+        }
+        let entries = {
+            let mut registry = self.store.watcher().registry();
+            registry.is_running = false;
+            std::mem::take(&mut registry.entries)
+        };
+        for (_, Entry { session, answer }) in entries {
+            let _ = answer.send(Answer::Unwatched(session));
+        }
+    }
+}
