@@ -129,6 +129,7 @@ pub mod gob;
     feature = "axum",
     feature = "conformance",
     feature = "cookie",
+    feature = "dbsc",
     feature = "etcd",
     feature = "files",
     feature = "mssql",

@@ -6,6 +6,7 @@
 //! | choose where sessions are kept | [`stores`] |
 //! | make keys and give them to a service | [`keys`] |
 //! | replace a key, or drop one that has leaked | [`rotation`] |
+//! | make copied cookies worthless | [`device_binding`] |
 //! | know why a cookie is refused | [`refused_cookies`] |
 //! | look into cookies and rows, or end sessions, in a shell | [`program`] |
 //! | move sessions to another store, without a logout | [`moving_stores`] |
@@ -23,6 +24,9 @@
 
 #[doc = include_str!("design.md")]
 pub mod design {}
+
+#[doc = include_str!("device_binding.md")]
+pub mod device_binding {}
 
 #[doc = include_str!("from_actix_session.md")]
 pub mod from_actix_session {}

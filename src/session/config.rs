@@ -7,6 +7,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::duration_text::{self, DurationText};
 
+#[cfg(feature = "dbsc")]
+use super::binding::BindingOptions;
 use super::{CookieOptions, Error, Lifetime, SameSite, ServerOptions};
 
 impl<'de> Deserialize<'de> for CookieOptions {
@@ -147,6 +149,8 @@ struct ServerConfig {
     save_timeout: Option<DurationText>,
     max_concurrent_saves: Option<usize>,
     watch_interval: Option<DurationText>,
+    #[cfg(feature = "dbsc")]
+    binding: Option<BindingOptions>,
 }
 
 impl ServerConfig {
@@ -170,10 +174,46 @@ impl ServerConfig {
         let options = with(options, config.watch_interval, |options, interval| {
             options.watch_interval(interval.0)
         });
+        #[cfg(feature = "dbsc")]
+        let options = with(options, config.binding, ServerOptions::binding);
         match config.fail_when_gone {
             true => options.fail_when_gone(),
             false => options,
         }
+    }
+}
+
+#[cfg(feature = "dbsc")]
+impl<'de> Deserialize<'de> for BindingOptions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let config = BindingConfig::deserialize(deserializer)?;
+        config.options().map_err(D::Error::custom)
+    }
+}
+
+/// The keys of a [`BindingOptions`].
+#[cfg(feature = "dbsc")]
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BindingConfig {
+    path: String,
+    required: Option<Vec<String>>,
+    cookie_life: Option<DurationText>,
+    #[serde(default)]
+    exclude: Vec<String>,
+}
+
+#[cfg(feature = "dbsc")]
+impl BindingConfig {
+    fn options(self) -> Result<BindingOptions, Error> {
+        let config = self;
+        let options = BindingOptions::new(config.path)?;
+        let options = with(options, config.required, BindingOptions::required);
+        let options = with(options, config.cookie_life, |options, life| {
+            options.cookie_life(life.0)
+        });
+        let mut paths = config.exclude.into_iter();
+        paths.try_fold(options, BindingOptions::exclude)
     }
 }
 
@@ -204,6 +244,28 @@ mod tests {
             format!("{options:?}"),
             format!("{:?}", ServerOptions::new())
         );
+    }
+
+    #[cfg(feature = "dbsc")]
+    #[test]
+    fn every_key_of_a_binding_sets_its_option() {
+        let all = r#"{"path": "/s", "required": ["/login"], "cookie_life": "5m", "exclude": ["/static"]}"#;
+        let expected = BindingOptions::new("/s")
+            .unwrap()
+            .required(["/login"])
+            .cookie_life(Duration::from_secs(300))
+            .exclude("/static")
+            .unwrap();
+        assert_eq!(read(all), Ok(expected));
+        assert_eq!(
+            read(r#"{"path": "/s"}"#),
+            Ok(BindingOptions::new("/s").unwrap())
+        );
+        let server: ServerOptions = read(&format!(r#"{{"binding": {all}}}"#)).unwrap();
+        assert!(server.binding.is_some());
+        for wrong in ["{}", r#"{"path": "s"}"#, r#"{"path": "/s", "life": "5m"}"#] {
+            assert!(read::<BindingOptions>(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -167,8 +167,8 @@ mod server_store;
 #[allow(clippy::module_inception)] // the handle is what the room is about
 mod session;
 mod session_data;
-mod session_factors;
 mod session_end;
+mod session_factors;
 mod session_id;
 mod session_merge;
 mod session_status;

@@ -237,6 +237,7 @@ impl ServerOptions {
     pub fn binding(self, binding: super::binding::BindingOptions) -> Self {
         ServerOptions {
             binding: Some(binding),
+            ..self
         }
     }
 
