@@ -41,7 +41,8 @@ impl Browser {
         Browser::start_with(&[format!("--user-agent={user_agent}")]).await
     }
 
-    async fn start_with(more: &[String]) -> Option<Self> {
+    /// Starts a browser with more arguments.
+    pub(crate) async fn start_with(more: &[String]) -> Option<Self> {
         let mut driver = Command::new("chromedriver");
         driver
             .arg("--port=0")

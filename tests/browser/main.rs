@@ -4,6 +4,7 @@
 //! Without chromedriver the tests print a message and pass, unless `SILVERBACK_REQUIRE` names
 //! `chromedriver`. Screenshots are saved in the target directory's `tmp`.
 
+mod cross_origin;
 #[path = "../../examples/demo/src/main.rs"]
 #[allow(dead_code)] // its `main`
 mod demo;

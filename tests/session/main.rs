@@ -12,6 +12,7 @@ mod call_order;
 mod client;
 mod concurrency;
 mod cookie_header;
+mod cross_origin;
 mod dead_cookies;
 #[cfg(all(feature = "json", feature = "legacy"))]
 #[path = "../support/dolab_cookie.rs"]
