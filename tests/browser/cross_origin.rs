@@ -9,7 +9,7 @@
 use std::sync::{Arc, Mutex};
 
 use axum::extract::Request;
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -69,7 +69,7 @@ async fn transfer(session: Session) -> Result<Response, Error> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Post {
     path: String,
-    /// Sec-Fetch-Site, or else Origin's presence.
+    /// The [`sender`].
     from: String,
     status: u16,
 }
@@ -145,12 +145,17 @@ impl Site {
     }
 }
 
+/// Returns Sec-Fetch-Site, or else Origin.
+fn sender(fields: &HeaderMap) -> String {
+    let text = |name: &str| Some(fields.get(name)?.to_str().unwrap().to_owned());
+    let origin = || Some(format!("Origin: {}", text("origin")?));
+    text("sec-fetch-site").or_else(origin).unwrap_or_default()
+}
+
 async fn record(posts: Arc<Mutex<Vec<Post>>>, request: Request, next: Next) -> Response {
     let is_post = request.method() == Method::POST;
     let path = request.uri().path().to_owned();
-    let field = |name: &str| Some(request.headers().get(name)?.to_str().unwrap().to_owned());
-    let origin = || Some(format!("Origin: {}", field("origin")?));
-    let from = field("sec-fetch-site").or_else(origin).unwrap_or_default();
+    let from = sender(request.headers());
     let response = next.run(request).await;
     if is_post {
         let status = response.status().as_u16();

@@ -105,9 +105,11 @@ fn http_request(random: &RandomRequest) -> Option<Request<()>> {
         let value = HeaderValue::from_bytes(value.as_bytes()).ok()?;
         request.headers_mut().append(*name, value);
     }
-    // Go takes it for a host `http:`, and no client sends it.
-    let is_whole_address = request.uri().scheme().is_some();
-    let is_readable = !(request.method() == Method::CONNECT && is_whole_address);
+    // RFC 9112 section 3.2.3: CONNECT has a bare host and port. Go reads `http://a` and `*`, which no
+    // client sends, as hosts, too.
+    let uri = request.uri();
+    let is_misread = uri.scheme().is_some() || uri.path() == "*";
+    let is_readable = !(request.method() == Method::CONNECT && is_misread);
     is_readable.then_some(request)
 }
 

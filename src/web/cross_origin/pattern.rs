@@ -203,7 +203,7 @@ fn first_segment(path: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     if path == SLASH {
         return Some((SLASH.to_vec(), &[]));
     }
-    let path = path.get(1..)?;
+    let path = path.strip_prefix(SLASH)?;
     let end = path.iter().position(|byte| *byte == b'/');
     let (name, rest) = path.split_at(end.unwrap_or(path.len()));
     Some((unescaped_or_same(name), rest))
