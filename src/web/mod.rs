@@ -177,6 +177,7 @@
 //! | [`actix`] | actix-web: [`SessionMiddleware`](actix::SessionMiddleware) and the same extractors | `actix` |
 //! | [`guard`] | guards and the current user, for all frameworks | |
 //! | [`cross_origin`] | the guard against requests of other origins, for all frameworks | |
+//! | `target.rs` | the target of a request, before nested routers strip it | `tower` |
 //! | `testing.rs` | [`Jar::send`](crate::session::testing::Jar::send): requests of tests | `tower` |
 //! | `axum_cookies.rs`, `actix_cookies.rs` | the extractor [`SealedCookies`](crate::jar::SealedCookies), for cookies without a session | `cookie` |
 //! | `fields.rs` | header fields, shared by all frameworks | |
@@ -262,6 +263,8 @@ mod axum_parts;
 pub mod cross_origin;
 mod fields;
 pub mod guard;
+#[cfg(feature = "tower")]
+mod target;
 #[cfg(feature = "tower")]
 mod testing;
 #[cfg(feature = "tower")]

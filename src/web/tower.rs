@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use http::request::Parts;
 use http::uri::Authority;
-use http::{Request, Response, StatusCode, Uri};
+use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -17,6 +17,7 @@ use crate::session::{Error, ResponseFields, Sessions, Stores};
 use super::cross_origin::{CrossOriginFuture, CrossOriginGuard, RefusalPage};
 use super::fields::Head;
 use super::guard::access::{Access, RequestAccess, access_setters};
+use super::target::uri_of;
 use super::{ErrorMark, fields};
 
 /// A layer that puts each request's [`Sessions`] into its extensions, and saves them before the
@@ -290,16 +291,6 @@ fn sessions_of(stores: &Stores, request: &Parts) -> Sessions {
     let uri = uri_of(request);
     let authority = uri.authority().map(Authority::as_str);
     fields::sessions_of(stores, authority, uri.path(), &request.headers)
-}
-
-/// Returns the request's target as the client sent it. Nested routers of axum strip the part
-/// that the outer router matched.
-pub(super) fn uri_of(request: &Parts) -> &Uri {
-    #[cfg(feature = "axum")]
-    if let Some(original) = super::axum_parts::original_uri(request) {
-        return original;
-    }
-    &request.uri
 }
 
 /// The response to a session error of one request, not yet made.

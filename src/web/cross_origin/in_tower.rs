@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::super::tower::uri_of;
+use super::super::target::uri_of;
 use super::guard::CrossOriginGuard;
 use super::page::{DefaultPage, FIELDS, OwnPage, RefusalPage};
 use super::refused::Refused;
