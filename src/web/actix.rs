@@ -16,6 +16,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseErr
 
 use crate::session::{Error, ResponseFields, Session, Sessions, Stores, Typed, TypedValue};
 
+use super::cross_origin::{CrossOriginGuard, RefusalPage};
 use super::fields::Head;
 use super::guard::access::{Access, RequestAccess, access_setters};
 use super::{ErrorMark, TEXT, fields, page_for_developers};
@@ -53,7 +54,11 @@ pub struct SessionMiddleware {
     stores: Stores,
     on_error: Option<OnError>,
     access: Access,
+    refuse: Option<Refuse>,
 }
+
+/// Returns the response to a request of another origin, or `None` for one that may pass.
+type Refuse = Arc<dyn Fn(&RequestHead) -> Option<HttpResponse> + Send + Sync>;
 
 /// A function from a session error and the request's head to a response.
 type OnError = Arc<dyn Fn(&Error, &RequestHead) -> HttpResponse + Send + Sync>;
@@ -66,10 +71,33 @@ impl SessionMiddleware {
             stores: stores.into(),
             on_error: None,
             access: Access::default(),
+            refuse: None,
         }
     }
 
     access_setters!();
+
+    /// Refuses requests that another origin sends in the name of a user, before they reach a session
+    /// or a handler. The page of [`cross_origin`](crate::web::cross_origin) has the rules. Default: no
+    /// guard.
+    ///
+    /// ```
+    /// use silverback::web::actix::SessionMiddleware;
+    /// use silverback::web::cross_origin::CrossOriginGuard;
+    /// # use silverback::{codec::KeyPairs, session::CookieStore};
+    ///
+    /// # let store = CookieStore::new(KeyPairs::generate(1)?)?;
+    /// let middleware = SessionMiddleware::new(store).cross_origin(CrossOriginGuard::new());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn cross_origin<P>(mut self, guard: CrossOriginGuard<P>) -> Self
+    where
+        P: RefusalPage<RequestHead, HttpResponse> + Send + Sync + 'static,
+    {
+        self.refuse = Some(Arc::new(move |request| guard.refuse_in_actix(request)));
+        self
+    }
 
     /// Sets the response to a session error, which otherwise is empty and has [the error's
     /// status](Error::status). `respond` gets the head of the request as it reached the
@@ -322,7 +350,13 @@ where
             stores,
             on_error,
             access,
+            refuse,
         } = &*self.middleware;
+        let refusal = refuse.as_ref().and_then(|refuse| refuse(request.head()));
+        if let Some(refusal) = refusal {
+            let response = request.into_response(refusal).map_into_right_body();
+            return Box::pin(std::future::ready(Ok(response)));
+        }
         let outer = request.extensions().get::<Sessions>().cloned();
         let sessions = match outer {
             Some(outer) => outer.within(stores),

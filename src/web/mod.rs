@@ -5,6 +5,7 @@
 //! - Log in, log out, remember a user, show a flash message: the
 //!   [example](#log-in-and-log-out) below.
 //! - Let only logged-in users reach a route, and get the user in a handler: [`guard`].
+//! - Refuse requests that other sites send in the name of a user: [`cross_origin`].
 //! - Answer session errors with a page of your own: `on_error` of the layer.
 //! - Run behind a proxy or a CDN: [below](#proxies), and the page `guide::proxies`.
 //! - Let caches keep a response: [`Public`].
@@ -211,8 +212,13 @@
 //!
 //! # Cross-site requests
 //!
-//! `SameSite=Lax` keeps the cookie out of POST requests from other sites. It does not protect a
-//! handler that changes something in answer to a GET: links on any site reach it. Use POST.
+//! `SameSite=Lax` keeps the cookie out of POST requests from other sites. Other hosts of the same site
+//! (`blog.example.com`) still send it, and a request that begins a session needs no cookie: a page can
+//! log its visitor in as the attacker (login CSRF). `cross_origin(CrossOriginGuard::new())` on the
+//! layer refuses both: see [`cross_origin`].
+//!
+//! Neither protects a handler that changes something in answer to a GET: links on any site reach it.
+//! Use POST.
 //!
 //! # Proxies
 //!
@@ -231,6 +237,8 @@
 //! | [`actix`] | actix-web: [`SessionMiddleware`](actix::SessionMiddleware) and the same extractors | `actix` |
 //! | [`guard`] | guards and the current user, for all frameworks | |
 //! | `binding/` | the endpoints of device bindings, for all frameworks | `dbsc` |
+//! | [`cross_origin`] | the guard against requests of other origins, for all frameworks | |
+//! | `target.rs` | the target of a request, before nested routers strip it | `tower` |
 //! | `testing.rs` | [`Jar::send`](crate::session::testing::Jar::send): requests of tests | `tower` |
 //! | `axum_cookies.rs`, `actix_cookies.rs` | the extractor [`SealedCookies`](crate::jar::SealedCookies), for cookies without a session | `cookie` |
 //! | `fields.rs` | header fields, shared by all frameworks | |
@@ -315,8 +323,11 @@ mod axum_cookies;
 mod axum_parts;
 #[cfg(feature = "dbsc")]
 pub mod binding;
+pub mod cross_origin;
 mod fields;
 pub mod guard;
+#[cfg(feature = "tower")]
+mod target;
 #[cfg(feature = "tower")]
 mod testing;
 #[cfg(feature = "tower")]

@@ -7,15 +7,17 @@ use std::task::{Context, Poll, ready};
 
 use http::request::Parts;
 use http::uri::Authority;
-use http::{Request, Response, StatusCode, Uri};
+use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::session::{Error, ResponseFields, Sessions, Stores};
 
+use super::cross_origin::{CrossOriginFuture, CrossOriginGuard, RefusalPage};
 use super::fields::Head;
 use super::guard::access::{Access, RequestAccess, access_setters};
+use super::target::uri_of;
 use super::{ErrorMark, fields};
 
 /// A layer that puts each request's [`Sessions`] into its extensions, and saves them before the
@@ -70,7 +72,11 @@ pub struct SessionLayer<B> {
     stores: Stores,
     on_error: OnError<B>,
     access: Access,
+    refuse: Option<Arc<Refuse<B>>>,
 }
+
+/// Returns the response to a request of another origin, or `None` for one that may pass.
+type Refuse<B> = dyn Fn(&Parts) -> Option<Response<B>> + Send + Sync;
 
 /// The function that makes the response to a session error.
 enum OnError<B> {
@@ -93,6 +99,7 @@ impl<B> SessionLayer<B> {
             stores: stores.into(),
             on_error: OnError::Default(|error| failed(error.clone())),
             access: Access::default(),
+            refuse: None,
         }
     }
 
@@ -106,10 +113,34 @@ impl<B> SessionLayer<B> {
             stores: stores.into(),
             on_error: OnError::Custom(Arc::new(respond)),
             access: Access::default(),
+            refuse: None,
         }
     }
 
     access_setters!();
+
+    /// Refuses requests that another origin sends in the name of a user, before they reach a session
+    /// or a handler. The page of [`cross_origin`](crate::web::cross_origin) has the rules. Default: no
+    /// guard.
+    ///
+    /// ```
+    /// use silverback::web::cross_origin::CrossOriginGuard;
+    /// use silverback::web::tower::SessionLayer;
+    /// # use silverback::{codec::KeyPairs, session::CookieStore};
+    ///
+    /// # let store = CookieStore::new(KeyPairs::generate(1)?)?;
+    /// let layer = SessionLayer::new(store).cross_origin(CrossOriginGuard::new());
+    /// # let _: SessionLayer<String> = layer;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn cross_origin<P>(mut self, guard: CrossOriginGuard<P>) -> Self
+    where
+        P: RefusalPage<Parts, Response<B>> + Send + Sync + 'static,
+    {
+        self.refuse = Some(Arc::new(move |request| guard.refuse(request)));
+        self
+    }
 
     /// Sets the response to a session error, which otherwise is empty and has [the error's
     /// status](Error::status). `respond` gets the parts of the request as they reached the
@@ -179,6 +210,7 @@ impl<B> Clone for SessionLayer<B> {
             stores: self.stores.clone(),
             on_error: self.on_error.clone(),
             access: self.access.clone(),
+            refuse: self.refuse.clone(),
         }
     }
 }
@@ -231,6 +263,8 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let stores = &self.layer.stores;
         let (mut parts, body) = request.into_parts();
+        let refusal = self.layer.refuse.as_ref();
+        let refusal = refusal.and_then(|refuse| refuse(&parts));
         let sessions = match parts.extensions.get::<Sessions>() {
             Some(outer) => outer.within(stores),
             None => sessions_of(stores, &parts),
@@ -243,7 +277,9 @@ where
             parts.extensions.insert(access);
         }
         ResponseFuture {
-            response: self.inner.call(Request::from_parts(parts, body)),
+            response: CrossOriginFuture::new(refusal, || {
+                self.inner.call(Request::from_parts(parts, body))
+            }),
             sessions,
             error_page,
             finish: None,
@@ -255,16 +291,6 @@ fn sessions_of(stores: &Stores, request: &Parts) -> Sessions {
     let uri = uri_of(request);
     let authority = uri.authority().map(Authority::as_str);
     fields::sessions_of(stores, authority, uri.path(), &request.headers)
-}
-
-/// Returns the request's target as the client sent it. Nested routers of axum strip the part
-/// that the outer router matched.
-pub(super) fn uri_of(request: &Parts) -> &Uri {
-    #[cfg(feature = "axum")]
-    if let Some(original) = super::axum_parts::original_uri(request) {
-        return original;
-    }
-    &request.uri
 }
 
 /// The response to a session error of one request, not yet made.
@@ -300,7 +326,7 @@ pin_project! {
     /// The future of a response, which completes when the sessions are saved.
     pub struct ResponseFuture<F, B> {
         #[pin]
-        response: F,
+        response: CrossOriginFuture<F, B>,
         sessions: Sessions,
         error_page: ErrorPage<B>,
         finish: Option<(Response<B>, Finish)>,

@@ -41,6 +41,7 @@ impl Browser {
         Browser::start_with(&[format!("--user-agent={user_agent}")]).await
     }
 
+    /// Starts a browser with more arguments.
     pub(crate) async fn start_with(more: &[String]) -> Option<Self> {
         let mut driver = Command::new("chromedriver");
         driver

@@ -5,6 +5,7 @@
 //! `chromedriver`. Screenshots are saved in the target directory's `tmp`.
 
 mod bound;
+mod cross_origin;
 #[path = "../../examples/demo/src/main.rs"]
 #[allow(dead_code, unexpected_cfgs)] // its `main`, and its own features
 mod demo;

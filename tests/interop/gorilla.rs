@@ -40,6 +40,11 @@ impl Gorilla {
         Gorilla::run("stock", "./stock", &[], "UTC")
     }
 
+    /// Starts a program that decides with Go's own protection against other origins.
+    pub(crate) fn start_cross_origin() -> Option<Self> {
+        Gorilla::run("cross_origin", "./cross_origin", &[], "UTC")
+    }
+
     fn run(name: &'static str, package: &str, arguments: &[&str], zone: &str) -> Option<Self> {
         static PROGRAMS: Mutex<BTreeMap<&str, Result<PathBuf, String>>> =
             Mutex::new(BTreeMap::new());

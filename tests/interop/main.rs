@@ -1,6 +1,7 @@
 //! Tests against gorilla and scs themselves: gorilla opens thousands of random cookies of
 //! Silverback and the reverse, and Go compares as many of its own sessions after they were read and
-//! changed here.
+//! changed here. Go's own guard against requests of other origins decides on the same requests as
+//! ours.
 //!
 //! The tests need `go`. Without it they print a message and pass, unless `SILVERBACK_REQUIRE` names
 //! `go`, as in CI. The seed is printed; set `SILVERBACK_SEED` to repeat the same cases, and
@@ -23,6 +24,8 @@ mod alternating;
 #[cfg(all(feature = "session", feature = "files"))]
 mod any;
 mod cases;
+#[cfg(all(feature = "axum", feature = "actix"))]
+mod cross_origin;
 #[cfg(all(feature = "session", feature = "files", feature = "postgres"))]
 mod database;
 #[cfg(all(
@@ -54,6 +57,8 @@ mod jars;
 mod memcached;
 #[cfg(all(feature = "session", feature = "files", feature = "mysql"))]
 mod mysql;
+#[cfg(all(feature = "axum", feature = "actix"))]
+mod random_requests;
 #[cfg(all(feature = "session", feature = "files", feature = "redis"))]
 mod redis;
 #[path = "../support/required.rs"]

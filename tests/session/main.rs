@@ -21,6 +21,7 @@ mod clearing;
 mod client;
 mod concurrency;
 mod cookie_header;
+mod cross_origin;
 mod dead_cookies;
 #[cfg(feature = "dbsc")]
 mod device;

@@ -12,7 +12,8 @@ use tower_service::Service;
 
 use crate::session::{Error, Sessions};
 
-use super::super::tower::{failed, uri_of};
+use super::super::target::uri_of;
+use super::super::tower::failed;
 use super::access::RequestAccess;
 use super::current_user::CurrentUser;
 use super::denied::{Denied, RequestLine, accepts_html};
