@@ -1,11 +1,16 @@
 //! The time that the middleware adds to a request, compared with `tower-sessions` with its memory
-//! store and `actix-session` with its cookie store, in one run: `cargo bench --features tower,actix
-//! --bench session`.
+//! store and `actix-session` with its cookie store, in one run: `cargo bench --features
+//! tower,actix,dbsc --bench session`.
 //!
 //! Each request is made, answered by a service that does nothing more, and dropped; the time of the
 //! same service without any session is subtracted. The cookies are encrypted, as are those of
-//! actix-session; tower-sessions' cookie is a bare ID and its values stay in memory.
+//! actix-session; tower-sessions' cookie is a bare ID and its values stay in memory. A session that is bound
+//! to a device is compared with the same session unbound.
 
+mod bound;
+#[path = "../../tests/session/device.rs"]
+#[allow(dead_code)] // tests make other proofs
+mod device;
 #[path = "../support/mod.rs"]
 mod support;
 mod with_actix;
@@ -75,6 +80,7 @@ fn main() {
     let workloads = || {
         let mut all = with_tower::workloads();
         all.extend(with_actix::workloads());
+        all.extend(bound::workloads());
         all
     };
     support::run(COLUMNS, workloads, Vec::new);

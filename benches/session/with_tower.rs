@@ -16,11 +16,11 @@ use tower_sessions::{MemoryStore, SessionManagerLayer};
 use crate::support::{OURS, Operation, Workload};
 use crate::{BARE, PEER, Use, VALUES, at_once, store};
 
-type Answer = Pin<Box<dyn Future<Output = Result<Response<String>, Infallible>> + Send>>;
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Response<String>, Infallible>> + Send>>;
 
 /// A service that uses a session of one library, or no session.
 #[derive(Clone)]
-struct Handler(fn(Request<()>) -> Answer);
+pub(crate) struct Handler(pub(crate) fn(Request<()>) -> Answer);
 
 impl Service<Request<()>> for Handler {
     type Response = Response<String>;
@@ -36,7 +36,7 @@ impl Service<Request<()>> for Handler {
     }
 }
 
-fn answer(_: Request<()>) -> Answer {
+pub(crate) fn answer(_: Request<()>) -> Answer {
     Box::pin(async { Ok(Response::new(String::new())) })
 }
 

@@ -109,6 +109,14 @@ impl StoredSession {
         self.data.metadata.remembered
     }
 
+    /// Returns whether the session is [bound](super::binding) to the client's device.
+    #[cfg(feature = "dbsc")]
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        let binding = self.data.metadata.binding.as_ref();
+        binding.is_some_and(|binding| binding.key.is_some())
+    }
+
     /// Returns the session's values, for example what the program noted about the device.
     #[must_use]
     pub fn values(&self) -> &Values {

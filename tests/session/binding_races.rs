@@ -153,6 +153,11 @@ async fn a_refresh_does_not_count_as_use() {
     let options = options().clock(move || now.now());
     let store = ServerStore::with_options(fresh_codecs(), Memory::new(), options).unwrap();
     let mut client = Client::new(&store, 1).await;
+    let listed = store.list("ape 1").await.unwrap();
+    assert!(
+        listed.iter().all(|session| session.is_bound()),
+        "lists know it"
+    );
     let last_seen = async || store.list("ape 1").await.unwrap()[0].last_seen();
     let before = last_seen().await;
     clock.pass(400);
