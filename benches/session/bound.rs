@@ -19,7 +19,7 @@ use crate::{BARE, PEER, at_once, store};
 
 fn bound_store() -> CookieStore {
     let binding = BindingOptions::new("/session").unwrap();
-    store().binding(binding.required(["/login"])).unwrap()
+    store().binding(binding).unwrap()
 }
 
 /// Logs in, and returns the cookies, with those of a registration if `is_bound` is true.

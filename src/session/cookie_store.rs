@@ -249,9 +249,16 @@ impl CookieStore {
     /// what a session in its cookie cannot promise.
     ///
     /// # Errors
-    /// Returns a usage error if the binding does not suit the session's cookie.
+    /// Returns a usage error if the binding does not suit the session's cookie, or is
+    /// [required](super::binding::BindingOptions::required).
     #[cfg(feature = "dbsc")]
     pub fn binding(mut self, binding: super::binding::BindingOptions) -> Result<Self, Error> {
+        if binding.is_required() {
+            return Err(Error::usage(
+                "a session in its cookie cannot be held to its device, since an older copy of the \
+                 cookie has no key: use a ServerStore, or require_bound in handlers",
+            ));
+        }
         let (codec, cookie) = (self.codec.clone(), self.setup.cookie.options().clone());
         self.setup.bind(Some(binding), Some(codec), &cookie)?;
         Ok(self)

@@ -45,7 +45,12 @@ async fn ask(
 ) -> Result<(), Error> {
     for login in sessions.iter().filter_map(|session| session.login.as_ref()) {
         if let Entry::Vacant(vacant) = current.entry(login.owner.clone()) {
-            vacant.insert(generations.generation(&login.owner).await?);
+            match generations.generation(&login.owner).await {
+                Ok(generation) => drop(vacant.insert(generation)),
+                Err(error) if error.is_unavailable() => return Err(error),
+                // The record of one owner must not hide the others.
+                Err(error) => tracing::error!(%error, "the owner of a watched session is unknown"),
+            }
         }
     }
     Ok(())

@@ -196,8 +196,8 @@ impl Error {
     pub(super) fn not_bound() -> Self {
         Error::new(
             Kind::NotBound,
-            "the session is bound to a device, and the request has no bound cookie: repeat it after \
-             a refresh, or log in again",
+            "the request does not prove that it comes from the device of its session: repeat it after a \
+             refresh of the bound cookie, or log in again",
         )
     }
 
@@ -388,7 +388,8 @@ impl Error {
     /// Returns the HTTP status for an error that no handler has handled: 503 if a server [is
     /// unavailable](Error::is_unavailable), 409 for a [conflict](Error::is_conflict) or a session
     /// that [is gone](Error::is_gone), 403 if a login [is not fresh](Error::is_not_fresh) or its
-    /// [level is too low](Error::is_level_too_low), and 500 otherwise.
+    /// [level is too low](Error::is_level_too_low) or a session is not bound to its device, and 500
+    /// otherwise.
     ///
     /// ```
     /// assert_eq!(silverback::session::Error::unavailable("no answer").status(), 503);

@@ -54,10 +54,9 @@ pub enum Refusal {
     /// More cookies arrived than are read: over 8 of the name, or over 4,096 or 1 MiB in all. The
     /// request is treated as with [`Ambiguous`](Refusal::Ambiguous).
     TooMany,
-    /// The session is bound to a device, and the request has no bound cookie. The session is
-    /// anonymous, and its changes are not kept, as with [`Moved`](Refusal::Moved). Only a
-    /// [login](super::Session::login) is saved. Only at the paths of logins that a store with a
-    /// required [`binding`](super::binding) names: other requests get an error.
+    /// The session is bound to a device, and the request has no good bound cookie. A request to a
+    /// path of logins, as [`required`](super::binding::BindingOptions::required) names them, gets a
+    /// new session for this reason. If it writes to that session, its cookie replaces the other.
     #[cfg(feature = "dbsc")]
     Unproven,
     /// The session of another owner. Only [`Session::merge`](super::Session::merge) refuses it.
@@ -72,17 +71,7 @@ impl Refusal {
 
     /// Returns true if the client may have a good cookie that was not in the request.
     pub(super) fn leaves_cookie(self) -> bool {
-        self == Refusal::Moved || self.is_unproven() || self.may_be_planted()
-    }
-
-    #[cfg(feature = "dbsc")]
-    fn is_unproven(self) -> bool {
-        self == Refusal::Unproven
-    }
-
-    #[cfg(not(feature = "dbsc"))]
-    fn is_unproven(self) -> bool {
-        false
+        self == Refusal::Moved || self.may_be_planted()
     }
 
     /// Converts a codec's error to the refusal of a cookie.

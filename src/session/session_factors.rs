@@ -52,8 +52,8 @@ use super::{Error, Session};
 impl Session {
     /// Records that the user has just proved their identity by these factors: right after
     /// [`login`](Session::login), or later, on a page that asks for a password or a code once more.
-    /// The application checks the proofs. Later, the session also gets a [new ID](Session::renew),
-    /// since its rights grow.
+    /// The application checks the proofs. The session gets a [new ID](Session::renew), since its
+    /// rights grow.
     ///
     /// The values, the limits and [`bind_credentials`](Session::bind_credentials) stay. A login
     /// removes all factors.

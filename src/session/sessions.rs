@@ -352,6 +352,7 @@ impl Sessions {
             is_transient |= session.leaves_cookie();
         }
         others.extend(self.challenges_to(&sessions));
+        set_cookies.extend(self.bound_cookie_removals());
         let fields = ResponseFields::new(set_cookies).with_others(others);
         Ok(Some(fields.transient(is_transient)))
     }
@@ -381,9 +382,16 @@ impl Sessions {
         for session in &sessions {
             session.remove_foreign(&mut foreign, false, &mut removals);
         }
+        removals.extend(self.bound_cookie_removals());
         let challenges = self.challenges_to(&sessions);
         let is_needed = !removals.is_empty() || !challenges.is_empty();
         is_needed.then(|| ResponseFields::new(removals).with_others(challenges))
+    }
+
+    /// Returns the removals of bound cookies that are not good.
+    #[cfg(not(feature = "dbsc"))]
+    fn bound_cookie_removals(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Returns the challenges to those of the sessions that lack a bound cookie.

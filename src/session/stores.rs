@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "dbsc")]
+use super::setup::Setup;
 use super::{CookieStore, Error, Migrating, ServerStore, Store};
 
 /// The stores of an application, each with a cookie of its own. A request for a session without a
@@ -35,9 +37,34 @@ impl Stores {
                     store.name()
                 )));
             }
+            #[cfg(feature = "dbsc")]
+            self.check_binding(store.as_ref())?;
             Arc::make_mut(&mut self.0).push(store.clone());
         }
         Ok(self)
+    }
+
+    /// Refuses a store whose binding has the path, or the cookie, of another store.
+    #[cfg(feature = "dbsc")]
+    fn check_binding(&self, store: &dyn Store) -> Result<(), Error> {
+        let overlap = self.0.iter().any(|other| {
+            let (one, other) = (store.setup(), other.setup());
+            let bindings = one.binding.as_ref().zip(other.binding.as_ref());
+            let takes = |one: &Setup, other: &Setup| {
+                let bound = one.binding.as_ref().map(|of| of.cookie_name());
+                bound == Some(other.cookie.name())
+            };
+            bindings.is_some_and(|(one, other)| one.has_path_of(other))
+                || takes(one, other)
+                || takes(other, one)
+        });
+        match overlap {
+            true => Err(Error::usage(
+                "two stores have the same path of a device binding, or one has the name of the \
+                 other's bound cookie: choose others",
+            )),
+            false => Ok(()),
+        }
     }
 
     /// Returns the index and the store of that cookie name.

@@ -25,6 +25,8 @@ use super::{Lifetime, Refusal};
 /// takes to look, and a program with many sockets sends its backend 12 calls a minute.
 pub(super) const WATCH_INTERVAL: Duration = Duration::from_secs(5);
 
+const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
+
 /// A session that is watched, as its store has last seen it.
 #[derive(Clone)]
 pub(super) struct WatchedSession {
@@ -88,6 +90,9 @@ pub(super) struct Watcher {
 struct Registry {
     next_id: u64,
     entries: HashMap<u64, Entry>,
+    /// The number of the task that looks at the entries. A task with another number stops, even if
+    /// its runtime runs again only after a long time.
+    task: u64,
     is_running: bool,
 }
 
@@ -103,9 +108,10 @@ enum Answer {
 }
 
 impl Watcher {
+    /// Creates the watcher. A longer interval than a day counts as a day.
     pub(super) fn new(interval: Duration) -> Self {
         Watcher {
-            interval,
+            interval: interval.min(LONGEST_INTERVAL),
             registry: Mutex::default(),
             is_empty: Notify::new(),
         }
@@ -125,28 +131,30 @@ impl Watcher {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a session. Returns true if the task must be started, too.
-    fn register(&self, session: WatchedSession) -> (Registration<'_>, bool) {
+    /// Adds a session. Also returns the number of the task to start, if one must be started.
+    fn register(&self, session: WatchedSession) -> (Registration<'_>, Option<u64>) {
         let (answer, answered) = oneshot::channel();
         let mut registry = self.registry();
         let id = registry.next_id;
         registry.next_id += 1;
         registry.entries.insert(id, Entry { session, answer });
         let must_start = !std::mem::replace(&mut registry.is_running, true);
+        let to_start = must_start.then(|| {
+            registry.task += 1;
+            registry.task
+        });
         let registration = Registration {
             watcher: self,
             id,
             answered,
         };
-        (registration, must_start)
+        (registration, to_start)
     }
 
-    /// Notes that the task stops, if no session is watched.
-    fn stops(&self) -> bool {
-        let mut registry = self.registry();
-        let stops = registry.entries.is_empty();
-        registry.is_running &= !stops;
-        stops
+    /// Returns whether a task has no sessions to look at any more.
+    fn is_over(&self, task: u64) -> bool {
+        let registry = self.registry();
+        registry.task != task || !registry.is_running
     }
 
     fn sessions(&self) -> (Vec<u64>, Vec<WatchedSession>) {
@@ -186,6 +194,8 @@ impl Drop for Registration<'_> {
         let mut registry = self.watcher.registry();
         registry.entries.remove(&self.id);
         if registry.entries.is_empty() {
+            // The next session starts another task, in its own runtime.
+            registry.is_running = false;
             self.watcher.is_empty.notify_one();
         }
     }
@@ -201,11 +211,11 @@ pub(super) async fn watch<S: Watch>(
             tracing::error!("a session can be watched only in a tokio runtime");
             return (SessionEnd::Unwatched, session);
         };
-        let (mut registration, must_start) = store.watcher().register(session.clone());
-        if must_start {
+        let (mut registration, to_start) = store.watcher().register(session.clone());
+        if let Some(number) = to_start {
             let task = Task {
                 store: store.clone(),
-                has_stopped: false,
+                number,
             };
             runtime.spawn(task.run());
         }
@@ -223,17 +233,16 @@ pub(super) async fn watch<S: Watch>(
 /// The task that looks at the sessions of a store.
 struct Task<S: Watch> {
     store: Arc<S>,
-    has_stopped: bool,
+    number: u64,
 }
 
 impl<S: Watch> Task<S> {
-    async fn run(mut self) {
+    async fn run(self) {
         let store = self.store.clone();
         let watcher = store.watcher();
         let mut next_look = Instant::now() + watcher.interval;
         loop {
-            self.has_stopped = watcher.stops();
-            if self.has_stopped {
+            if watcher.is_over(self.number) {
                 return;
             }
             tokio::select! {
@@ -255,16 +264,27 @@ impl<S: Watch> Task<S> {
 /// another one.
 impl<S: Watch> Drop for Task<S> {
     fn drop(&mut self) {
-        if self.has_stopped {
-            return;
-        }
         let entries = {
             let mut registry = self.store.watcher().registry();
+            if registry.task != self.number || !registry.is_running {
+                return;
+            }
             registry.is_running = false;
             std::mem::take(&mut registry.entries)
         };
         for (_, Entry { session, answer }) in entries {
             let _ = answer.send(Answer::Unwatched(session));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A time so late overflows.
+    #[test]
+    fn an_interval_is_a_day_at_most() {
+        assert_eq!(Watcher::new(Duration::MAX).interval(), LONGEST_INTERVAL);
     }
 }

@@ -901,11 +901,9 @@ async fn a_socket_of_the_service_learns_that_the_program_has_ended_its_session()
     for end in ends {
         let (jar, key) = service.session(|session| session.login("ape")).await;
         let (kept, _) = service.session(|session| session.login("bonobo")).await;
-        let watch = async |jar: &Jar| {
-            let session = jar.session(service.store.clone()).await.unwrap();
-            tokio::spawn(session.ended())
-        };
-        let (ended, kept) = (watch(&jar).await, watch(&kept).await);
+        let session_of = async |jar: &Jar| jar.session(service.store.clone()).await.unwrap();
+        let ended = tokio::spawn(session_of(&jar).await.ended());
+        let kept = tokio::spawn(session_of(&kept).await.ended());
         end(&service, &key);
         let ended = tokio::time::timeout(MINUTE, ended).await;
         assert_eq!(ended.unwrap().unwrap(), SessionEnd::Ended);

@@ -32,6 +32,7 @@ for_each_framework!(
     a_renewal_keeps_the_binding,
     a_new_login_offers_a_new_binding,
     a_user_who_lost_the_key_can_log_in_again,
+    a_user_who_lost_the_key_can_log_in_in_two_steps,
     an_outage_ends_no_binding,
     a_logout_removes_the_bound_cookie,
     endpoints_answer_only_same_origin_posts,
@@ -49,7 +50,7 @@ struct Bound {
 fn options(is_required: bool) -> BindingOptions {
     let options = BindingOptions::new("/session").unwrap();
     match is_required {
-        true => options.required(["/login"]),
+        true => options.required(["/login", "/token"]),
         false => options,
     }
 }
@@ -71,6 +72,16 @@ fn site(stores: impl Into<Stores>) -> Site {
             let before = format!("{:?}", session.refusal());
             session.login("ape")?;
             Ok(before)
+        })
+        .on("/login/", move |sessions: Sessions| async move {
+            session(sessions).await?;
+            Ok("never")
+        })
+        .on("/token", move |sessions: Sessions| async move {
+            let session = session(sessions).await?;
+            let seen = format!("{:?} {:?}", session.refusal(), session.get::<u8>("token")?);
+            session.insert("token", 7)?;
+            Ok(seen)
         })
         .on("/", move |sessions: Sessions| async move {
             let session = session(sessions).await?;
@@ -110,14 +121,23 @@ fn bound(framework: Framework, is_required: bool) -> Bound {
 }
 
 /// The same with the session in its cookie.
-fn bound_in_cookie(framework: Framework, is_required: bool) -> Bound {
+fn bound_in_cookie(framework: Framework) -> Bound {
     let clock = Clock::starting_now();
-    let store = clock.of(store()).binding(options(is_required)).unwrap();
+    let store = clock.of(store()).binding(options(false)).unwrap();
     Bound {
         browser: site(store).browse(framework),
         clock,
         store: None,
     }
+}
+
+/// Returns a site for each kind of store and each policy.
+fn sites(framework: Framework) -> [Bound; 3] {
+    [
+        bound(framework, false),
+        bound(framework, true),
+        bound_in_cookie(framework),
+    ]
 }
 
 /// What a browser keeps of a binding.
@@ -176,56 +196,56 @@ fn ends(response: &Response) -> bool {
 }
 
 fn a_login_offers_a_binding_and_a_registration_binds_it(framework: Framework) {
-    for of in [bound, bound_in_cookie] {
-        for is_required in [false, true] {
-            let mut site = of(framework, is_required);
-            assert_eq!(site.browser.get("/").body, "stranger NotOffered");
-            let known = log_in(&mut site.browser, &Device::new(1));
-            assert_eq!(site.browser.get("/").body, "ape Bound");
-            assert_eq!(site.browser.get("/bound").body, "ape");
-            // Another request offers nothing, and needs no challenge.
-            let page = site.browser.get("/");
-            assert!(page.all("secure-session-registration").is_empty());
-            assert!(page.all("secure-session-challenge").is_empty());
-            site.clock.pass(COOKIE_LIFE);
-            let proof = Device::new(1).proof(&known.challenge);
-            assert_eq!(
-                refresh(&mut site.browser, &known.id, Some(&proof)).status,
-                200
-            );
-            site.clock.pass(COOKIE_LIFE);
-            assert_eq!(site.browser.get("/").body, "ape Bound");
-        }
-    }
-}
-
-fn a_copied_jar_is_refused_once_the_bound_cookie_is_over(framework: Framework) {
-    for of in [bound, bound_in_cookie] {
-        let mut site = of(framework, true);
-        let mut known = log_in(&mut site.browser, &Device::new(1));
-        let mut thief = site.browser.clone();
-        assert_eq!(thief.get("/").body, "ape Bound", "a copy works for a while");
-        site.clock.pass(COOKIE_LIFE + COOKIE_LIFE / 10);
-        let refused = thief.get("/count");
-        assert_eq!((refused.status, refused.body.as_str()), (403, ""));
-        assert_eq!(refused.cache_control(), ["no-store"]);
-        // The challenge helps only the device.
-        let challenge = challenge_of(&refused);
-        let forged = Device::new(2).proof(&challenge);
-        let answer = refresh(&mut thief, &known.id, Some(&forged));
-        assert_eq!(answer.status, 403);
-        assert!(answer.set_cookies().is_empty());
-        assert_eq!(thief.get("/").status, 403);
-        known.challenge = challenge;
+    for mut site in sites(framework) {
+        assert_eq!(site.browser.get("/").body, "stranger NotOffered");
+        let known = log_in(&mut site.browser, &Device::new(1));
+        assert_eq!(site.browser.get("/").body, "ape Bound");
+        assert_eq!(site.browser.get("/bound").body, "ape");
+        // Another request offers nothing, and needs no challenge.
+        let page = site.browser.get("/");
+        assert!(page.all("secure-session-registration").is_empty());
+        assert!(page.all("secure-session-challenge").is_empty());
+        site.clock.pass(COOKIE_LIFE);
         let proof = Device::new(1).proof(&known.challenge);
+        let next = refresh(&mut site.browser, &known.id, Some(&proof));
+        assert_eq!(next.status, 200);
+        site.clock.pass(COOKIE_LIFE);
+        assert_eq!(site.browser.get("/").body, "ape Bound");
+        let proof = Device::new(1).proof(&challenge_of(&next));
         assert_eq!(
             refresh(&mut site.browser, &known.id, Some(&proof)).status,
             200
         );
-        assert_eq!(site.browser.get("/").body, "ape Bound");
-        assert_eq!(site.browser.get("/count").body, "1");
-        assert_eq!(thief.get("/").status, 403);
     }
+}
+
+fn a_copied_jar_is_refused_once_the_bound_cookie_is_over(framework: Framework) {
+    let mut site = bound(framework, true);
+    let known = log_in(&mut site.browser, &Device::new(1));
+    let mut thief = site.browser.clone();
+    assert_eq!(thief.get("/").body, "ape Bound", "a copy works for a while");
+    site.clock.pass(COOKIE_LIFE + COOKIE_LIFE / 10);
+    let refused = thief.get("/count");
+    assert_eq!((refused.status, refused.body.as_str()), (403, ""));
+    assert_eq!(refused.cache_control(), ["no-store"]);
+    // A browser refreshes only a cookie that is missing.
+    assert_eq!(thief.jar.get("__Host-id_bound"), None);
+    assert!(thief.jar.get("__Host-id").is_some());
+    // The challenge helps only the device.
+    let challenge = challenge_of(&refused);
+    let forged = Device::new(2).proof(&challenge);
+    let answer = refresh(&mut thief, &known.id, Some(&forged));
+    assert_eq!(answer.status, 403);
+    assert!(answer.set_cookies().is_empty());
+    assert_eq!(thief.get("/").status, 403);
+    let proof = Device::new(1).proof(&challenge);
+    assert_eq!(
+        refresh(&mut site.browser, &known.id, Some(&proof)).status,
+        200
+    );
+    assert_eq!(site.browser.get("/").body, "ape Bound");
+    assert_eq!(site.browser.get("/count").body, "1");
+    assert_eq!(thief.get("/").status, 403);
 }
 
 fn a_bound_cookie_of_another_login_is_no_proof(framework: Framework) {
@@ -396,8 +416,7 @@ fn each_end_of_a_session_ends_its_binding(framework: Framework) {
 }
 
 fn a_renewal_keeps_the_binding(framework: Framework) {
-    for of in [bound, bound_in_cookie] {
-        let mut site = of(framework, true);
+    for mut site in sites(framework) {
         let device = Device::new(1);
         let known = log_in(&mut site.browser, &device);
         for path in ["/renew", "/confirm"] {
@@ -441,6 +460,23 @@ fn a_user_who_lost_the_key_can_log_in_again(framework: Framework) {
         "1",
         "it is another session"
     );
+}
+
+/// The first step keeps something for the second, such as a token of the form.
+fn a_user_who_lost_the_key_can_log_in_in_two_steps(framework: Framework) {
+    let mut site = bound(framework, true);
+    log_in(&mut site.browser, &Device::new(1));
+    site.clock.pass(COOKIE_LIFE + COOKIE_LIFE / 10);
+    let before = site.browser.jar.clone();
+    assert_eq!(site.browser.get("/token").body, "Some(Unproven) None");
+    assert_ne!(site.browser.jar.get("__Host-id"), before.get("__Host-id"));
+    assert_eq!(site.browser.get("/token").body, "None Some(7)");
+    assert_eq!(site.browser.get("/").body, "stranger NotOffered");
+    assert_eq!(site.browser.get("/login").body, "None");
+    assert_eq!(site.browser.get("/").body, "ape Unbound");
+    // Only the paths of logins let such a request in.
+    site.browser.jar = before;
+    assert_eq!(site.browser.get("/login/").status, 403);
 }
 
 fn an_outage_ends_no_binding(framework: Framework) {
@@ -499,7 +535,33 @@ fn a_binding_that_cannot_work_is_refused() {
         ServerStore::with_options(dialect, Memory::new(), options).map(drop)
     };
     let path = |path: &str| BindingOptions::new(path);
-    let refused: [Result<(), Error>; 8] = [
+    let in_cookies = store().binding(options(true)).map(drop);
+    let two = |name: &str| {
+        let options = ServerOptions::new()
+            .cookie(CookieOptions::new().name(name).unwrap())
+            .binding(options(false));
+        ServerStore::with_options(fresh_codecs(), Memory::new(), options).unwrap()
+    };
+    let same_path = Stores::from(two("a")).and(two("b")).map(drop);
+    let same_name = Stores::from(two("a")).and(
+        CookieStore::with_options(
+            fresh_codecs(),
+            CookieOptions::new().name("a_bound").unwrap(),
+            Lifetime::new(),
+        )
+        .unwrap(),
+    );
+    let refused: [Result<(), Error>; 14] = [
+        in_cookies,
+        same_path,
+        same_name.map(drop),
+        path("//host/session").map(drop),
+        path("/a/../b").map(drop),
+        server(
+            fresh_codecs().into(),
+            CookieOptions::new(),
+            options(false).required(["login"]),
+        ),
         path("session").map(drop),
         path("/a b").map(drop),
         path("/\"").map(drop),
@@ -537,5 +599,5 @@ fn a_binding_that_cannot_work_is_refused() {
         CookieOptions::new().insecure_http(),
         Lifetime::new(),
     );
-    assert!(insecure.unwrap().binding(options(true)).is_ok());
+    assert!(insecure.unwrap().binding(options(false)).is_ok());
 }

@@ -72,13 +72,13 @@ pub(crate) fn app(
     let Some(backend) = backend else {
         let store = CookieStore::with_options(keys.clone(), cookie, lifetime)?;
         #[cfg(feature = "https")]
-        let store = store.binding(bindings()?)?;
+        let store = store.binding(binding()?)?;
         let place = Place::Cookie;
         return Ok(routes(Demo { keys, place }, Router::new(), store));
     };
     let options = ServerOptions::new().cookie(cookie).lifetime(lifetime);
     #[cfg(feature = "https")]
-    let options = options.binding(bindings()?);
+    let options = options.binding(binding()?.required(["/", "/login"]));
     let store = ServerStore::with_options(keys.clone(), backend, options)?;
     let place = Place::Store;
     Ok(routes(
@@ -91,11 +91,9 @@ pub(crate) fn app(
 /// Binds sessions to the device of their browser. The bound cookie is short, so that its refreshes can
 /// be seen.
 #[cfg(feature = "https")]
-fn bindings() -> Result<session::binding::BindingOptions, session::Error> {
-    let bindings = session::binding::BindingOptions::new("/session")?;
-    Ok(bindings
-        .required(["/", "/login"])
-        .cookie_life(Duration::from_secs(60)))
+fn binding() -> Result<session::binding::BindingOptions, session::Error> {
+    let binding = session::binding::BindingOptions::new("/session")?;
+    Ok(binding.cookie_life(Duration::from_secs(60)))
 }
 
 /// The state that handlers share.

@@ -14,7 +14,7 @@ use super::seals::next_proof;
 use super::store_binding::{CHALLENGE, Step, StoreBinding};
 
 /// The parts of a request to an [`Endpoint`]. For adapters of web frameworks.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct EndpointRequest<'r> {
     /// The method.
@@ -38,6 +38,13 @@ impl<'r> EndpointRequest<'r> {
             session_id: field("sec-secure-session-id"),
             response: field("secure-session-response"),
         }
+    }
+}
+
+/// Shows the method, and no proof.
+impl fmt::Debug for EndpointRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EndpointRequest({})", self.method)
     }
 }
 
@@ -108,8 +115,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Answers a request. The session that it changes is saved by then. Finish the request's
-    /// sessions as for any other response.
+    /// Answers a request, and saves its session. Finish the request's sessions as for any other
+    /// response.
     ///
     /// # Errors
     /// Returns the errors of loading and saving a session. The browser repeats the request after a
@@ -158,6 +165,9 @@ struct Exchange<'b> {
 impl Exchange<'_> {
     /// Registers the key of a login that has none yet.
     async fn register(self, request: &EndpointRequest<'_>) -> Result<EndpointAnswer, Error> {
+        if self.is_uncertain() {
+            return Ok(later());
+        }
         let before = self.session.key_binding();
         let before = before.filter(|binding| binding.key.is_none());
         let Some(before) = before else {
@@ -186,9 +196,13 @@ impl Exchange<'_> {
         let Some(id) = id.and_then(BindingId::parse) else {
             return Ok(EndpointAnswer::new(400));
         };
+        // Within a renewal grace, a session that has moved can be read and not saved.
+        if self.is_uncertain() {
+            return Ok(later());
+        }
         let before = self.session.key_binding().filter(|of| of.id == id);
         let Some((before, key)) = before.and_then(|of| Some((of.clone(), of.key?))) else {
-            return self.absent(&id);
+            return Ok(ended(&id));
         };
         let proof = self.proof(request, &before, Step::Refresh);
         if proof.and_then(|proof| proof.check(&key.point)).is_err() {
@@ -196,6 +210,11 @@ impl Exchange<'_> {
                 tracing::info!(cookie = self.cookie_name, "a proof was refused");
             }
             return self.challenged(&before);
+        }
+        if self.session.id().is_none() {
+            // The session is in its cookie: a count there ends no copy, and another cookie of the
+            // session could undo changes of requests at the same time.
+            return self.accepted(&before, &key);
         }
         let next = DeviceKey {
             proofs: key.proofs.saturating_add(1),
@@ -264,16 +283,18 @@ impl Exchange<'_> {
         EndpointAnswer::new(403)
     }
 
-    /// Returns the answer to a refresh without the session of that binding: the binding has ended,
-    /// if that is certain. A session that another request has renewed, and one in a cookie that
-    /// only another instance can open, may still have it.
-    fn absent(&self, id: &BindingId) -> Result<EndpointAnswer, Error> {
-        match self.session.refusal() {
-            None | Some(Refusal::Expired | Refusal::Idle | Refusal::Revoked | Refusal::Gone) => {
-                Ok(ended(id))
-            }
-            Some(_) => Ok(later()),
-        }
+    /// Returns whether the session may be live although this request has not opened it: another
+    /// request has renewed it, or only another instance can open its cookie. Only a certain answer may
+    /// end a binding.
+    fn is_uncertain(&self) -> bool {
+        let refusal = self.session.refusal();
+        let has_ended = |refusal| {
+            matches!(
+                refusal,
+                Refusal::Expired | Refusal::Idle | Refusal::Revoked | Refusal::Gone
+            )
+        };
+        refusal.is_some_and(|refusal| !has_ended(refusal))
     }
 }
 

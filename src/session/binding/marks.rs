@@ -1,6 +1,8 @@
 //! [`SessionProof`] and [`RequestBindings`]: the marks that the check of a request leaves for its
 //! response.
 
+use super::super::key_binding::BindingId;
+
 /// What a request shows of one session's binding.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in super::super) struct SessionProof {
@@ -15,8 +17,8 @@ pub(in super::super) struct SessionProof {
 pub(in super::super) struct RequestBindings {
     /// True if the application has the endpoints of bindings.
     pub(super) has_endpoints: bool,
-    /// True if the request is for an endpoint, which checks the session itself.
-    pub(super) is_for_endpoint: bool,
-    /// The challenges to sessions that were refused.
-    pub(super) challenges: Vec<String>,
+    /// The challenges to sessions that were refused, each with the ID of its binding.
+    pub(super) challenges: Vec<(BindingId, String)>,
+    /// The Set-Cookies that remove bound cookies that are not good.
+    pub(super) removals: Vec<String>,
 }

@@ -3,7 +3,8 @@
 //!
 //! The browser makes a key that does not leave the device, and proves every few minutes that it has
 //! the key. The server answers with a *bound cookie* that lasts as long. A thief who copies all
-//! cookies has the session only until the bound cookie expires.
+//! cookies can send requests only until the bound cookie expires. (A WebSocket that was opened in that
+//! time stays open: close it after [`cookie_life`](BindingOptions::cookie_life).)
 //!
 //! ```
 //! # #[cfg(not(feature = "axum"))] fn main() {}
@@ -44,23 +45,29 @@
 //!    binding, the number of the proof and the date.
 //! 2. **No proof counts twice.** The row counts the proofs. A proof is for the next number, and the
 //!    count is saved by compare-and-swap. (A session in its cookie has no row: see below.)
-//! 3. **A key stays.** It is registered once, within five minutes of the login, by the client that
-//!    got the login's response. Only another login takes another key.
-//! 4. **A bound cookie is for one key of one login.** It is sealed by the codec chain, with a date,
-//!    and is no cookie of any other session.
+//! 3. **A key stays.** It is registered once, within five minutes of the login, by a client that has
+//!    the login's response. Only another login takes another key.
+//! 4. **A bound cookie is for one key of one login.** The codec chain seals it with a date. It proves
+//!    nothing for another login. A bound cookie that is not good is removed, so that the browser
+//!    refreshes it.
 //! 5. **A binding lasts as long as its login.** A renewal keeps it. After a logout, a revocation or
 //!    the end of a limit, the next refresh is answered `continue: false`.
-//! 6. **An outage ends no binding.** A refresh without a certain answer is a 503.
+//! 6. **Only a certain answer ends a binding.** During an outage, and while the response with a new ID
+//!    is on its way, a refresh is answered 503.
 //!
 //! # Stores
 //!
 //! A [`ServerStore`](super::ServerStore) in the native [dialect](super::Dialect) keeps all laws, on
 //! every backend. Rows of Go packages have no place for a key.
 //!
-//! A [`CookieStore`](super::CookieStore) keeps the key in the session's cookie. It cannot keep law 2:
-//! a person who copied the session's cookie *and* a proof can refresh until the proof's challenge
-//! expires, five minutes after the bound cookie. And, as without a binding, an old copy of a cookie is
-//! not ended by a logout, only by its limits and by a revocation.
+//! A [`CookieStore`](super::CookieStore) keeps the key in the session's cookie, and cannot keep laws 2
+//! and 3. Every copy of the cookie from before the registration opens the session without a key, and
+//! a response that overtakes the one of the registration brings such a cookie back. A proof can be
+//! sent again until its challenge expires, five minutes after the bound cookie. So this store refuses
+//! `required`. [`Session::require_bound`](super::Session::require_bound) in a handler still needs a
+//! key and its bound cookie.
+//!
+//! In a [`Migrating`](super::Migrating) store, give both stores the same options.
 //!
 //! # Sources
 //!

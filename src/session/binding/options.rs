@@ -48,10 +48,14 @@ impl BindingOptions {
     /// a challenge, before any handler sees the session. Sessions of clients that never registered a
     /// key, such as browsers without this feature, go on as before.
     ///
-    /// `logins` are the exact paths by which a user logs in: the page with the form, and its target.
-    /// There, such a request gets an anonymous session with the refusal
-    /// [`Unproven`](super::super::Refusal::Unproven), of which only a login is saved. Without them, a
-    /// user whose browser has lost the key could not log in until the session expires.
+    /// `logins` are the exact paths by which a user logs in, and of each step of it: the page with
+    /// the form, and its target. There, such a request gets a new session with the refusal
+    /// [`Unproven`](super::super::Refusal::Unproven), which replaces the other once it is written
+    /// to. Without them, a user whose browser has lost the key could not log in until the session
+    /// expires.
+    ///
+    /// A [`CookieStore`](super::super::CookieStore) refuses this option: see
+    /// [stores](super#stores).
     ///
     /// Without this option, handlers decide by
     /// [`Session::require_bound`](super::super::Session::require_bound) and
@@ -85,6 +89,10 @@ impl BindingOptions {
         Ok(self)
     }
 
+    pub(in super::super) fn is_required(&self) -> bool {
+        self.required.is_some()
+    }
+
     /// Returns the path of the endpoint that registers keys.
     pub(super) fn registration_path(&self) -> String {
         format!("{}/registration", self.path)
@@ -95,13 +103,19 @@ impl BindingOptions {
         format!("{}/refresh", self.path)
     }
 
-    /// Refuses a life of less than a second, which a cookie cannot have.
+    /// Refuses a life of less than a second or more than a day, and a path that no request has.
     pub(super) fn check(&self) -> Result<(), Error> {
-        match self.cookie_life.as_secs() {
-            0 => Err(Error::usage(
-                "the binding's cookie_life is less than a second: set it to minutes",
-            )),
-            _ => Ok(()),
+        if !(1..=86_400).contains(&self.cookie_life.as_secs()) {
+            return Err(Error::usage(
+                "the binding's cookie_life is less than a second or more than a day: set it to minutes",
+            ));
+        }
+        let mut logins = self.required.iter().flatten();
+        match logins.find(|login| !login.starts_with('/')) {
+            Some(login) => Err(Error::usage(format!(
+                "the path {login:?} of a login does not begin with a slash, so no request has it"
+            ))),
+            None => Ok(()),
         }
     }
 }
@@ -109,7 +123,9 @@ impl BindingOptions {
 /// Returns a path that needs no encoding in a field or in JSON (RFC 3986, section 3.3).
 fn checked_path(path: &str) -> Result<String, Error> {
     let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
-    match path.starts_with('/') && path.bytes().all(is_fine) {
+    let is_normal = |segment: &str| !matches!(segment, "" | "." | "..");
+    let segments = path.strip_prefix('/').unwrap_or_default();
+    match segments.split('/').all(is_normal) && path.bytes().all(is_fine) {
         true => Ok(path.to_owned()),
         false => Err(Error::usage(format!(
             "the path {path:?} of a binding is not usable: begin it with a slash, and use letters, \

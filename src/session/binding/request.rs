@@ -137,10 +137,8 @@ impl Sessions {
         let mut layer = self;
         loop {
             layer.bindings(|of| of.has_endpoints = true);
-            let endpoint = layer.own_endpoint();
-            if endpoint.is_some() {
-                layer.bindings(|of| of.is_for_endpoint = true);
-                return endpoint;
+            if let Some(endpoint) = layer.own_endpoint() {
+                return Some(endpoint);
             }
             layer = layer.outer()?;
         }
@@ -186,7 +184,16 @@ impl Sessions {
             state.proof.is_proven = true;
             return Ok(state);
         }
-        if !of_store.is_required() || self.bindings(|of| of.is_for_endpoint) {
+        // An endpoint checks the proof itself.
+        if of_store.step_at(self.path()).is_some() {
+            return Ok(state);
+        }
+        if !cookies.is_empty() {
+            // A browser refreshes only a cookie that is missing.
+            let removals: Vec<String> = of_store.removals().cloned().collect();
+            self.bindings(|of| of.removals = removals);
+        }
+        if !of_store.is_required() {
             return Ok(state);
         }
         tracing::info!(
@@ -194,7 +201,10 @@ impl Sessions {
             "a session was refused: it is bound to a device, and the request has no bound cookie"
         );
         let challenge = of_store.challenge_field(&binding, now)?;
-        self.bindings(|of| of.challenges.push(challenge));
+        self.bindings(|of| {
+            of.challenges.retain(|(id, _)| *id != binding.id);
+            of.challenges.push((binding.id, challenge));
+        });
         match of_store.is_login(self.path()) {
             true => Ok(State::new(
                 setup,
@@ -246,6 +256,11 @@ impl Sessions {
         Ok(())
     }
 
+    /// Returns the Set-Cookies that remove bound cookies that are not good.
+    pub(in super::super) fn bound_cookie_removals(&self) -> Vec<String> {
+        self.bindings(|of| of.removals.clone())
+    }
+
     /// Returns the challenges to those of the sessions that lack a bound cookie, and to those that
     /// were refused when they were loaded.
     pub(in super::super) fn challenges_to(
@@ -254,7 +269,8 @@ impl Sessions {
     ) -> Vec<(&'static str, String)> {
         let refused = self.bindings(|of| of.challenges.clone());
         let wanted = sessions.iter().filter_map(Session::wanted_challenge);
-        let all = refused.into_iter().chain(wanted);
+        let refused = refused.into_iter().map(|(_, challenge)| challenge);
+        let all = refused.chain(wanted);
         all.map(|challenge| (CHALLENGE, challenge)).collect()
     }
 }

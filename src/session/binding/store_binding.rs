@@ -66,6 +66,11 @@ impl StoreBinding {
         })
     }
 
+    /// Returns whether both bindings have the same endpoints.
+    pub(in super::super) fn has_path_of(&self, other: &Self) -> bool {
+        self.options.path == other.options.path
+    }
+
     /// Returns the endpoint at a path.
     pub(super) fn step_at(&self, path: &str) -> Option<Step> {
         match path.strip_prefix(self.options.path.as_str())? {
@@ -77,7 +82,7 @@ impl StoreBinding {
 
     /// Returns whether a session with a key stays closed without its bound cookie.
     pub(super) fn is_required(&self) -> bool {
-        self.options.required.is_some()
+        self.options.is_required()
     }
 
     /// Returns whether a user logs in at that path.
@@ -119,7 +124,7 @@ impl StoreBinding {
     }
 
     /// Returns the name of the bound cookie.
-    pub(super) fn cookie_name(&self) -> &str {
+    pub(in super::super) fn cookie_name(&self) -> &str {
         self.seals.cookie_name()
     }
 

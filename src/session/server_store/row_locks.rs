@@ -107,7 +107,7 @@ impl LatestRow {
 pub(super) enum Granted {
     /// The request has the lock. If known, the message contains the row as the previous holder left
     /// it.
-    Lock(RowLock, Option<LatestRow>),
+    Lock(RowLock, Option<Box<LatestRow>>),
     /// The request that had the lock has written this request's save.
     Written(Written),
 }
@@ -174,7 +174,7 @@ impl RowLocks {
         caller: &Caller,
     ) -> Result<(RowLock, Option<LatestRow>), Error> {
         match self.wait(key, rank, None, caller).await? {
-            Granted::Lock(lock, latest) => Ok((lock, latest)),
+            Granted::Lock(lock, latest) => Ok((lock, latest.map(|row| *row))),
             Granted::Written(_) => Err(Error::in_doubt()),
         }
     }
@@ -338,7 +338,9 @@ impl Drop for RowLock {
         if let Some(next) = self.locks.next(&self.key) {
             let lock = self.locks.lock_of(&self.key);
             // If that request was dropped just now, it drops the lock too.
-            let _ = next.grant.send(Granted::Lock(lock, self.latest.take()));
+            let _ = next
+                .grant
+                .send(Granted::Lock(lock, self.latest.take().map(Box::new)));
         }
     }
 }

@@ -111,7 +111,7 @@ impl SharedStore {
         let pending = Arc::new(pending);
         let (mut lock, latest) = match self.locks.lock_or_join(&pending).await? {
             Granted::Written(written) => return written,
-            Granted::Lock(lock, latest) => (lock, latest),
+            Granted::Lock(lock, latest) => (lock, latest.map(|row| *row)),
         };
         let waiting = lock.take_saves(&pending.seen.login);
         let (own, answer) = TakenSave::of_holder(pending);

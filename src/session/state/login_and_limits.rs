@@ -92,6 +92,10 @@ impl State {
         let is_login = phase == Phase::Live;
         self.has_new_login = false;
         self.clear_site_data = None;
+        #[cfg(feature = "dbsc")]
+        {
+            self.proof = super::super::binding::SessionProof::default();
+        }
         self.leaves_cookie = !is_login && self.refusal.is_some_and(Refusal::leaves_cookie);
         self.phase = phase;
         self.incarnation += 1;
