@@ -37,7 +37,9 @@ static CLIENT: LazyLock<Client> = LazyLock::new(|| {
     assert!(sessions.binding_endpoint().is_none());
     let session = at_once(sessions.session()).expect("a new session");
     session.login("ape").expect("a login");
-    let fields = at_once(sessions.finish()).expect("a save").expect("a session");
+    let fields = at_once(sessions.finish())
+        .expect("a save")
+        .expect("a session");
     jar.receive_all(fields.set_cookies());
     let (_, offer) = fields.others().first().expect("an offer");
     let challenge = quoted(offer, "challenge=\"");
@@ -51,7 +53,12 @@ static CLIENT: LazyLock<Client> = LazyLock::new(|| {
     let header = json!({"alg": "ES256", "typ": "dbsc+jwt", "jwk": jwk}).to_string();
     let payload = json!({"jti": challenge}).to_string();
     let proof = signed(1, header.as_bytes(), payload.as_bytes());
-    let registered = Sessions::of_request(&stores, [jar.cookie().as_bytes()], None, "/session/registration");
+    let registered = Sessions::of_request(
+        &stores,
+        [jar.cookie().as_bytes()],
+        None,
+        "/session/registration",
+    );
     let endpoint = registered.binding_endpoint().expect("an endpoint");
     let request = EndpointRequest::new("POST", |name| match name {
         "secure-session-response" => Some(&*proof),
@@ -59,10 +66,14 @@ static CLIENT: LazyLock<Client> = LazyLock::new(|| {
     });
     let answer = at_once(endpoint.answer(&request)).expect("an answer");
     assert_eq!(answer.status(), 200);
-    let fields = at_once(registered.finish()).expect("a save").expect("a session");
+    let fields = at_once(registered.finish())
+        .expect("a save")
+        .expect("a session");
     jar.receive_all(fields.set_cookies());
     let mut next = answer.fields().iter();
-    let (_, next) = next.find(|(name, _)| *name == "secure-session-challenge").expect("a challenge");
+    let (_, next) = next
+        .find(|(name, _)| *name == "secure-session-challenge")
+        .expect("a challenge");
     Client {
         stores,
         cookie: jar.cookie(),
@@ -81,7 +92,11 @@ fn quoted(field: &str, after: &str) -> String {
 }
 
 fn signed(number: u8, header: &[u8], payload: &[u8]) -> String {
-    let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+    let text = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(header),
+        URL_SAFE_NO_PAD.encode(payload)
+    );
     let signature: Signature = key(number).sign(text.as_bytes());
     format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
 }
@@ -96,7 +111,9 @@ fn refresh(proof: &str) -> u16 {
         "secure-session-response" => Some(proof),
         _ => None,
     });
-    at_once(endpoint.answer(&request)).expect("an answer").status()
+    at_once(endpoint.answer(&request))
+        .expect("an answer")
+        .status()
 }
 
 fuzz_target!(|input: (&str, &[u8], &[u8], bool)| {
@@ -108,9 +125,8 @@ fuzz_target!(|input: (&str, &[u8], &[u8], bool)| {
     };
     assert_ne!(refresh(&signed(2, header, &payload)), 200, "another key");
     if refresh(&signed(1, header, &payload)) == 200 {
-        let [header, payload] = [header, &payload].map(|part| {
-            serde_json::from_slice::<Value>(part).expect("an accepted part is JSON")
-        });
+        let [header, payload] = [header, &payload]
+            .map(|part| serde_json::from_slice::<Value>(part).expect("an accepted part is JSON"));
         assert_eq!(header["alg"], "ES256");
         assert_eq!(header["typ"], "dbsc+jwt");
         assert_eq!(header.get("crit"), None);
