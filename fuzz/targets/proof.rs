@@ -28,7 +28,8 @@ struct Client {
 
 static CLIENT: LazyLock<Client> = LazyLock::new(|| {
     let keys = KeyPair::sign_only(HashKey::new(&[7; 64]).expect("the key is long enough"));
-    let store = CookieStore::new(SecureCookie::new(keys)).expect("right options");
+    let store =
+        CookieStore::new(SecureCookie::new(keys).expect("right keys")).expect("right options");
     let binding = BindingOptions::new("/session").expect("a path");
     let store = store.clock(|| NOW).binding(binding).expect("right options");
     let stores = Stores::from(store.clone());

@@ -91,9 +91,10 @@ fn a_revocation_resolves_the_future_and_an_outage_does_not() {
         let store = store(&clock, Some(&generations));
         let login = async |owner: &str| {
             let jar = Jar::with(store.clone(), |session| session.login(owner)).await;
-            watch(&jar.unwrap(), &store).await
+            jar.unwrap()
         };
-        let (ape, other) = (login("ape").await, login("other").await);
+        let ape = watch(&login("ape").await, &store).await;
+        let other = watch(&login("other").await, &store).await;
         generations.is_down.store(true, Ordering::SeqCst);
         two_looks(&generations).await;
         generations.is_down.store(false, Ordering::SeqCst);
