@@ -7,9 +7,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq;
 
-use crate::codec::generate_random_key;
-
+#[cfg(any(test, feature = "dbsc"))]
 use super::Error;
+#[cfg(any(test, feature = "dbsc"))]
+use crate::codec::generate_random_key;
 
 /// The binding of a login to a key that does not leave the client's device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,7 @@ pub(super) struct DeviceKey {
 
 impl KeyBinding {
     /// Begins the binding of a new login.
+    #[cfg(any(test, feature = "dbsc"))]
     pub(super) fn begin() -> Result<Self, Error> {
         let random = generate_random_key(16).map_err(Error::of_codec)?;
         let id = BindingId::from_slice(&random);
@@ -77,6 +79,7 @@ impl BindingId {
         BindingId::from_slice(&decode(text)?)
     }
 
+    #[cfg(feature = "dbsc")]
     pub(super) fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
