@@ -222,7 +222,8 @@ impl Exchange<'_> {
         };
         match self.save(before, &next).await {
             Ok(after) => self.accepted(&after, &next),
-            Err(error) if error.is_gone() => Ok(ended(&id)),
+            // The session has ended or moved since it was loaded. The next attempt finds out which.
+            Err(error) if error.is_gone() => Ok(later()),
             Err(error) if error.is_not_bound() => {
                 // Another request has used the proof. The next attempt gets a new challenge.
                 tracing::info!(cookie = self.cookie_name, "a proof was used twice");
