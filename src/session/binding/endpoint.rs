@@ -137,7 +137,6 @@ impl Endpoint {
         session.passive();
         let exchange = Exchange {
             now: session.setup().now(),
-            cookie_name: self.store.name(),
             session,
             binding,
         };
@@ -158,7 +157,6 @@ impl fmt::Debug for Endpoint {
 struct Exchange<'b> {
     session: Session,
     binding: &'b StoreBinding,
-    cookie_name: &'b str,
     now: UnixTime,
 }
 
@@ -207,7 +205,7 @@ impl Exchange<'_> {
         let proof = self.proof(request, &before, Step::Refresh);
         if proof.and_then(|proof| proof.check(&key.point)).is_err() {
             if request.response.is_some() {
-                tracing::info!(cookie = self.cookie_name, "a proof was refused");
+                tracing::info!(cookie = self.session.name(), "a proof was refused");
             }
             return self.challenged(&before);
         }
@@ -226,7 +224,7 @@ impl Exchange<'_> {
             Err(error) if error.is_gone() => Ok(later()),
             Err(error) if error.is_not_bound() => {
                 // Another request has used the proof. The next attempt gets a new challenge.
-                tracing::info!(cookie = self.cookie_name, "a proof was used twice");
+                tracing::info!(cookie = self.session.name(), "a proof was used twice");
                 Ok(later())
             }
             Err(error) => Err(error),
@@ -277,7 +275,7 @@ impl Exchange<'_> {
 
     fn refused(&self, reason: &'static str) -> EndpointAnswer {
         tracing::info!(
-            cookie = self.cookie_name,
+            cookie = self.session.name(),
             reason,
             "a key was not registered"
         );

@@ -10,6 +10,7 @@ use actix_web::{HttpMessage, HttpResponse, ResponseError};
 use crate::session::Sessions;
 use crate::session::binding::{Endpoint, EndpointAnswer, EndpointRequest};
 
+use super::super::fields::Fields;
 use super::BindingEndpoints;
 
 impl<S, B> Transform<S, ServiceRequest> for BindingEndpoints
@@ -77,9 +78,11 @@ async fn answer(endpoint: &Endpoint, request: &ServiceRequest) -> HttpResponse {
 
 fn response(answer: EndpointAnswer) -> HttpResponse {
     let status = StatusCode::from_u16(answer.status());
-    let mut response = HttpResponse::build(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
-    for (name, value) in answer.fields() {
-        response.append_header((*name, value.as_str()));
+    let fields = answer.fields().to_vec();
+    let mut response = HttpResponse::build(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+        .body(answer.into_body());
+    for (name, value) in &fields {
+        response.headers_mut().append_secret(name, value);
     }
-    response.body(answer.into_body())
+    response
 }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
@@ -14,6 +13,7 @@ use tower_service::Service;
 use crate::session::Sessions;
 use crate::session::binding::{Endpoint, EndpointAnswer, EndpointRequest};
 
+use super::super::fields::Fields;
 use super::super::tower::failed;
 use super::BindingEndpoints;
 
@@ -117,14 +117,11 @@ where
 
 fn response<B: From<String>>(answer: EndpointAnswer) -> Response<B> {
     let status = StatusCode::from_u16(answer.status());
-    let fields = answer.fields().iter().filter_map(|(name, value)| {
-        let mut value = HeaderValue::from_str(value).ok()?;
-        value.set_sensitive(true);
-        Some((HeaderName::from_static(name), value))
-    });
-    let fields: Vec<_> = fields.collect();
+    let fields = answer.fields().to_vec();
     let mut response = Response::new(B::from(answer.into_body()));
     *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().extend(fields);
+    for (name, value) in &fields {
+        response.headers_mut().append_secret(name, value);
+    }
     response
 }
