@@ -38,6 +38,11 @@ pub struct ConnectOptions {
         allow(dead_code, reason = "a backend in memory is never missing")
     )]
     create_if_missing: bool,
+    #[cfg_attr(
+        not(feature = "postgres"),
+        allow(dead_code, reason = "other backends need no setting for it")
+    )]
+    notify: bool,
 }
 
 impl Default for ConnectOptions {
@@ -45,6 +50,7 @@ impl Default for ConnectOptions {
         ConnectOptions {
             timeout: Duration::from_secs(5),
             create_if_missing: true,
+            notify: false,
         }
     }
 }
@@ -70,6 +76,12 @@ impl ConnectOptions {
             ..self
         }
     }
+
+    /// Sets whether the ends of sessions are announced to other programs in a backend that does so only
+    /// on demand: in `Postgres`, as `PostgresOptions::notify` says. Default: false.
+    pub fn notify(self, notify: bool) -> Self {
+        ConnectOptions { notify, ..self }
+    }
 }
 
 /// The options of each server.
@@ -79,6 +91,7 @@ impl ConnectOptions {
         super::PostgresOptions::new()
             .timeout(self.timeout)
             .create_if_missing(self.create_if_missing)
+            .notify(self.notify)
     }
 
     #[cfg(feature = "mysql")]

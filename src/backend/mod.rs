@@ -10,6 +10,7 @@
 //! | choose the backend by a URL | [`connect`], [`connect_with`]; for the table of a Go package `connect_go`, for its keys in another server `connect_go_keys` |
 //! | remove expired records | [`Cleanup`], or [`Scan::purge`] once |
 //! | list all records | [`Scan::page`] |
+//! | hear of changed records | [`Changes`] |
 //! | log a user out everywhere | `ServerStore::end_all`, which calls [`Generations::revoke`] |
 //! | store the owners' marks of a revocable `CookieStore` yourself | [`Generations`] |
 //! | write a backend of your own | [`Backend`], and [`conformance`] to test it (feature `conformance`) |
@@ -69,6 +70,8 @@
 //!     [unavailable](Error::is_unavailable) if a load is. It leaves no record behind.
 //! 13. **[Many loads](Backend::load_many) are loads**: each answer is that of a load of its key,
 //!     whatever the order of the keys, and if a key occurs twice.
+//! 14. **A change is [reported](Changes)** to each listener that wants it, unless its connection
+//!     fails. This is no guarantee to build on: a report may also come without a change.
 //!
 //! # Records of strangers
 //!
@@ -96,6 +99,7 @@
 //! | `owners.rs` | [`Owners`]: the records of each owner, and revoking all of them |
 //! | `owner_name.rs` | [`OwnerName`]: the name of an owner |
 //! | `owner_state.rs` | the rules of an owner's record |
+//! | `changes.rs` | [`Changes`]: reports of changed records |
 //! | `moves.rs` | [`Moves`]: moving a record to another key in one step |
 //! | `many.rs` | loading many records when the server has no request for that |
 //! | `scan.rs` | [`Scan`]: listing all records, and purging expired ones |
@@ -120,6 +124,7 @@
 
 #[cfg(any(feature = "files", feature = "sqlite"))]
 mod access;
+mod changes;
 mod cleanup;
 #[cfg(all(test, feature = "config", feature = "json"))]
 mod config_tests;
@@ -202,6 +207,7 @@ mod url;
 /// For implementations of [`Backend`], [`Generations`] and the other traits.
 pub use async_trait::async_trait;
 
+pub use changes::{Change, Changes, Listener};
 pub use cleanup::Cleanup;
 #[cfg(any(
     feature = "postgres",
@@ -400,6 +406,11 @@ pub trait Backend: Send + Sync + 'static {
     /// Returns the operations on all records, or `None` if the backend cannot list them, or its
     /// records have no expiry.
     fn scan(&self) -> Option<&dyn Scan> {
+        None
+    }
+
+    /// Returns the reports of changes, or `None` if the server cannot report them.
+    fn changes(&self) -> Option<&dyn Changes> {
         None
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::backend::{Generation, Generations, IntoBackend, OwnerName};
+use crate::backend::{Change, Expiry, Generation, Generations, IntoBackend, OwnerName};
 use crate::codec::{Codec, IntoCodec, KeyPairs, Opened, SecureCookie, UnixTime};
 
 use super::backend_generations::BackendGenerations;
@@ -409,6 +409,13 @@ impl CookieStore {
         }
     }
 
+    /// Revokes the owner's generation, and returns the next one.
+    async fn revoke(&self, owner: &OwnerName, until: Expiry) -> Result<Generation, Error> {
+        let next = self.generations()?.revoke(owner, until).await?;
+        self.watcher.note_changes([Change::Owner(owner.clone())]);
+        Ok(next)
+    }
+
     /// Returns the generation of a session that is to be saved. Begins its login if it has not
     /// begun yet. Ends the other sessions of the owner if the save asks for it.
     async fn begin(&self, save: &SaveRequest) -> Result<Option<Generation>, Error> {
@@ -420,8 +427,7 @@ impl CookieStore {
         };
         let (owner, until) = (&login.owner, expiry_of(*deadline));
         if save.revokes_others {
-            let next = self.generations()?.revoke(owner, until).await?;
-            return Ok(Some(next));
+            return Ok(Some(self.revoke(owner, until).await?));
         }
         let begun = login.generation();
         match &self.generations {
@@ -501,7 +507,7 @@ impl Storage for CookieStore {
 
     async fn end_all(&self, owner: &OwnerName) -> Result<(), Error> {
         let until = self.setup.lifetime.longest_deadline(self.setup.now());
-        self.generations()?.revoke(owner, expiry_of(until)).await?;
+        self.revoke(owner, expiry_of(until)).await?;
         Ok(())
     }
 }

@@ -54,6 +54,10 @@ impl Session {
     ///   ([`Backend::load_many`]) at each [interval](super::ServerOptions::watch_interval), 5
     ///   seconds by default. The future resolves at most one interval and one such call after the
     ///   end, or two calls if the session was also renewed in that interval.
+    /// - **Sooner.** The store also looks at a session as soon as it hears that it may have ended. It
+    ///   hears of all ends in this process, of those of other programs in Redis and etcd, and in
+    ///   Postgres if [`ConnectOptions::notify`] is set. In a Redis cluster and in other backends, these
+    ///   are found at the interval. So is an end whose report was lost, and the bound stays.
     /// - **Renewals and logins.** A [renewed](Session::renew) session goes on under its new ID, and
     ///   so does one whose owner [logs in](Session::login) again. The login of another user ends it,
     ///   also that of a visitor who was not logged in. A logout ends it even if a login follows.
@@ -73,6 +77,7 @@ impl Session {
     /// Needs tokio.
     ///
     /// [`Backend::load_many`]: crate::backend::Backend::load_many
+    /// [`ConnectOptions::notify`]: crate::backend::ConnectOptions::notify
     /// [`ServerStore::end`]: super::ServerStore::end
     /// [`ServerStore::end_all`]: super::ServerStore::end_all
     pub fn ended(&self) -> impl Future<Output = SessionEnd> + Send + 'static {

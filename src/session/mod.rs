@@ -104,7 +104,7 @@
 //! | `config.rs` | options as configuration files have them (feature `config`) |
 //! | `migrating/` | [`Migrating`]: moves sessions from one store to another |
 //! | `stored_session.rs`, `lookup.rs`, `live_session.rs` | sessions outside of a request: [`StoredSession`], a snapshot, and [`LiveSession`], which can be read and changed |
-//! | `ended.rs`, `session_end.rs`, `watcher.rs` | [`Session::ended`]: waiting for the end of a session, by looks at an interval |
+//! | `ended.rs`, `session_end.rs`, `watcher/` | [`Session::ended`]: waiting for the end of a session, by looks at an interval and after changes |
 //! | `protocol/`, `rows.rs`, `recent_moves.rs` | the calls to a backend that save, move or end a session, and the resolution of conflicts |
 //! | `dialect/`, `id.rs`, `session_id.rs` | the formats of cookies and rows above a backend, and the secret and the public ID of a session |
 //! | `session_data.rs` | the values and metadata to save, and a request's changes, which can be replayed after a conflict |

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::backend::{
-    self, Backend, Created, Expiry, Key, Outcome, Owner, Record, Revision, Stored,
+    self, Backend, Change, Created, Expiry, Key, Outcome, Owner, Record, Revision, Stored,
 };
 use crate::codec::UnixTime;
 
@@ -23,6 +23,7 @@ use super::recent_moves::RecentMoves;
 use super::session_data::SessionData;
 use super::setup::Clock;
 use super::store::RowRef;
+use super::watcher::Watcher;
 use super::{Error, Lifetime, Refusal};
 
 /// The greatest difference between the clocks of machines that share a backend.
@@ -45,6 +46,8 @@ pub(super) struct Rows {
     pub(super) max_row_size: Option<usize>,
     /// The substitute for tombstones in formats that lack them.
     pub(super) recent_moves: RecentMoves,
+    /// It hears of each row that a session leaves.
+    pub(super) watcher: Watcher,
 }
 
 /// A session that was read from its row.
@@ -353,6 +356,10 @@ impl Rows {
                     Some(record) => self.backend.swap(&key, &seen, &record).await?,
                     None => self.remove(&key, &seen).await?,
                 };
+                let is_end = matches!(row, Row::Tombstone { .. });
+                if is_end && matches!(swapped, Outcome::Done(_)) {
+                    self.announce(Change::Record(key.clone())).await;
+                }
                 Answer::Swapped(self.unless_moved(&key, swapped))
             }
             Call::Move(key, seen, to, row) => {
@@ -361,6 +368,9 @@ impl Rows {
                     return Ok(Answer::Failed);
                 };
                 let moved = moves.move_to(&key, &seen, &to.key, &record).await?;
+                if matches!(moved, Outcome::Done(_)) {
+                    self.announce(Change::Record(key.clone())).await;
+                }
                 Answer::Swapped(self.unless_moved(&key, moved))
             }
             Call::Remove(key, seen) => {
@@ -370,6 +380,17 @@ impl Rows {
                 Answer::Removed
             }
         })
+    }
+
+    /// Has the sessions that a change may have ended looked at, in this program and in others. If the
+    /// others do not hear of it, they look at their interval.
+    pub(super) async fn announce(&self, change: Change) {
+        if let Some(changes) = self.backend.changes()
+            && let Err(error) = changes.announce(&change).await
+        {
+            tracing::warn!(%error, "the end of a session was not announced");
+        }
+        self.watcher.note_changes([change]);
     }
 
     /// Remembers a move that leaves no tombstone.

@@ -1,6 +1,7 @@
 //! Any key and any value in rows of Go packages, which do not support both, so that the laws of
 //! records can be tested on them.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,8 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use silverback::backend::{
-    Backend, Created, Error, Expiry, Generation, Key, Layout, Moves, Outcome, Record, Revision,
-    Stored,
+    Backend, Change, Changes, Created, Error, Expiry, Generation, Key, Layout, Listener, Moves,
+    Outcome, Record, Revision, Stored,
 };
 
 /// A backend without owners and without a scan, which do not accept any key.
@@ -122,6 +123,51 @@ impl Backend for Encoded {
 
     fn moves(&self) -> Option<&dyn Moves> {
         self.rows.moves().map(|_| self as &dyn Moves)
+    }
+
+    fn changes(&self) -> Option<&dyn Changes> {
+        self.rows.changes().map(|_| self as &dyn Changes)
+    }
+}
+
+#[async_trait]
+impl Changes for Encoded {
+    async fn listen(&self) -> Result<Box<dyn Listener>, Error> {
+        let changes = self.rows.changes().expect("the backend reports changes");
+        Ok(Box::new(EncodedListener {
+            inner: changes.listen().await?,
+            layout: self.rows.layout(),
+            wanted: HashMap::new(),
+        }))
+    }
+}
+
+struct EncodedListener {
+    inner: Box<dyn Listener>,
+    layout: Layout,
+    /// The changes that are wanted, by those of the rows.
+    wanted: HashMap<Change, Change>,
+}
+
+#[async_trait]
+impl Listener for EncodedListener {
+    async fn listen_for(&mut self, wanted: &HashSet<Change>) -> Result<(), Error> {
+        let encoded = wanted.iter().map(|change| match change {
+            Change::Record(key) => (Change::Record(hash(key, self.layout)), change.clone()),
+            other => (other.clone(), other.clone()),
+        });
+        self.wanted = encoded.collect();
+        let rows = self.wanted.keys().cloned().collect();
+        self.inner.listen_for(&rows).await
+    }
+
+    async fn next(&mut self) -> Result<Change, Error> {
+        loop {
+            let change = self.inner.next().await?;
+            if let Some(wanted) = self.wanted.get(&change) {
+                return Ok(wanted.clone());
+            }
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod logins;
 mod lost_replies;
 mod migration;
 mod pairs;
+mod pushed;
 mod random_backend;
 mod refreshes;
 mod requests;
@@ -35,7 +36,9 @@ use std::process::ExitCode;
 use std::sync::{Arc, LazyLock};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use silverback::backend::{Backend, DynamoDb, DynamoDbOptions, Owners, connect};
+use silverback::backend::{
+    Backend, ConnectOptions, DynamoDb, DynamoDbOptions, Owners, connect, connect_with,
+};
 
 use required::is_required;
 use scratch::Scratch;
@@ -113,6 +116,9 @@ const SHARED: &[SharedBackend] = &[
         url: |_| etcd(),
     },
 ];
+
+/// The backends that report changes.
+const REPORTING: [&str; 3] = ["postgres", "redis", "etcd"];
 
 const BACKENDS: &[Kind] = &[
     Kind {
@@ -420,6 +426,28 @@ fn broken_connection(
     })
 }
 
+fn reported_ends(shared: &SharedBackend) -> Trial {
+    let (kind, url) = (shared.name, shared.url);
+    let name = format!("{kind}::ends_in_another_process_are_reported");
+    let label = name.clone();
+    Trial::ignorable_test(name, move || {
+        let folder = Scratch::new("SILVERBACK_PROOF_FOLDER");
+        let url = match url(folder.path()) {
+            Ok(url) => url,
+            Err(why) => return missing_server(kind, &why),
+        };
+        let backend = || {
+            let options = ConnectOptions::new().notify(true);
+            RUNTIME
+                .block_on(connect_with(&url, options))
+                .expect("a backend of its own")
+        };
+        let said = pushed::ends_are_reported(backend(), backend());
+        eprintln!("{label}: {said}");
+        Ok(Completion::Completed)
+    })
+}
+
 fn two_processes(shared: &SharedBackend) -> Trial {
     let (kind, url) = (shared.name, shared.url);
     let name = format!("{kind}::logins_of_two_processes_leave_the_latest");
@@ -528,6 +556,8 @@ fn main() -> ExitCode {
         }
     }
     trials.extend(SHARED.iter().map(two_processes));
+    let reporting = |of: &&SharedBackend| REPORTING.contains(&of.name);
+    trials.extend(SHARED.iter().filter(reporting).map(reported_ends));
     trials.extend(SHARED.iter().filter(|of| of.in_folder).map(rotation));
     trials.extend(migration::MOVES.iter().map(killed_migration));
     trials.push(broken_connection("postgres", connections_to_postgres));

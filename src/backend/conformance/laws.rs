@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::super::{Backend, Owners};
-use super::{KeySpace, logins, moves, owners, records, scans};
+use super::{KeySpace, changes, logins, moves, owners, records, scans};
 
 /// A law, or a part of one.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,8 @@ impl Law {
             Needs::Lists => backend.owners().is_some_and(Owners::can_list),
             Needs::Moves => backend.moves().is_some(),
             Needs::Scan => backend.scan().is_some(),
+            Needs::Changes => backend.changes().is_some(),
+            Needs::OwnersAndChanges => backend.owners().is_some() && backend.changes().is_some(),
         }
     }
 }
@@ -47,6 +49,10 @@ pub enum Needs {
     Moves,
     /// [`Backend::scan`].
     Scan,
+    /// [`Backend::changes`].
+    Changes,
+    /// [`Backend::owners`] and [`Backend::changes`].
+    OwnersAndChanges,
 }
 
 /// A law that is running.
@@ -106,4 +112,8 @@ laws! {
     12 Nothing records::a_ping_is_answered;
     13 Nothing records::many_loads_are_loads;
     13 Owners owners::many_loads_follow_the_owners;
+    14 Changes changes::a_changed_record_is_reported;
+    14 Changes changes::a_dropped_wait_loses_no_report;
+    14 Changes changes::two_thousand_changes_can_be_wanted;
+    14 OwnersAndChanges changes::a_revocation_is_reported;
 }

@@ -25,6 +25,7 @@
     clippy::indexing_slicing
 )] // these are tests
 
+mod changes;
 mod laws;
 mod logins;
 mod moves;

@@ -11,8 +11,8 @@ use super::super::error::of_one;
 use super::super::go_keys::KeyServer;
 use super::super::moves::taken;
 use super::super::{
-    Backend, Created, Error, Expiry, GoKeys, Key, Layout, Moves, Outcome, Record, Revision, Scan,
-    Stored,
+    Backend, Changes, Created, Error, Expiry, GoKeys, Key, Layout, Moves, Outcome, Record,
+    Revision, Scan, Stored,
 };
 use super::address::Address;
 use super::go_leases;
@@ -360,6 +360,10 @@ impl Backend for GoEtcd {
     }
 
     fn scan(&self) -> Option<&dyn Scan> {
+        Some(self)
+    }
+
+    fn changes(&self) -> Option<&dyn Changes> {
         Some(self)
     }
 

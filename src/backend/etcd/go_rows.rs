@@ -69,7 +69,7 @@ impl GoRowKeys {
 /// The keys of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RowKeys {
-    row: Vec<u8>,
+    pub(super) row: Vec<u8>,
     expiry: Vec<u8>,
 }
 

@@ -8,6 +8,7 @@
 //! | `scan.rs` | scans of all records |
 //! | `header.rs` | a record without its bytes, as one value; the contents of a revision |
 //! | `keys.rs` | the keys, and the comparisons of a login with them |
+//! | `listener.rs` | changes of keys, by watches |
 //! | `leases.rs` | the leases that remove expired keys |
 //! | `go.rs` | [`GoEtcd`] |
 //! | `go_rows.rs` | the rows of a Go package: their keys, and a row as it was seen |
@@ -28,6 +29,7 @@ mod go_scan;
 mod header;
 mod keys;
 mod leases;
+mod listener;
 mod members;
 mod options;
 mod owners;

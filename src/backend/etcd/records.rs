@@ -6,8 +6,8 @@ use etcd_client::{Compare, CompareOp, KeyValue, PutOptions, Txn, TxnOp, TxnRespo
 use super::super::effect::Effect::Writes;
 use super::super::error::of_one;
 use super::super::{
-    Backend, Created, Error, Expiry, Key, Outcome, OwnerName, Owners, Record, Revision, Scan,
-    Stored,
+    Backend, Changes, Created, Error, Expiry, Key, Outcome, OwnerName, Owners, Record, Revision,
+    Scan, Stored,
 };
 use super::Etcd;
 use super::errors::invalid_record;
@@ -343,6 +343,10 @@ impl Backend for Etcd {
     }
 
     fn scan(&self) -> Option<&dyn Scan> {
+        Some(self)
+    }
+
+    fn changes(&self) -> Option<&dyn Changes> {
         Some(self)
     }
 

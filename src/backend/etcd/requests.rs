@@ -24,7 +24,7 @@ pub(super) const HEADERS: usize = 100;
 
 pub(super) struct Requests {
     pub(super) members: Members,
-    timeout: Duration,
+    pub(super) timeout: Duration,
     max_response_bytes: usize,
 }
 

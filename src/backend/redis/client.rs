@@ -17,8 +17,8 @@ use super::primary::{Answer, Primary, PrimaryAddress};
 use super::scripts::{Call, Script};
 
 pub(super) struct Client {
-    servers: Servers,
-    timeout: Duration,
+    pub(super) servers: Servers,
+    pub(super) timeout: Duration,
     /// The number of replicas that each write waits for.
     replicas: usize,
 }

@@ -11,8 +11,8 @@ use super::super::go_keys::KeyServer;
 use super::super::many::concurrently;
 use super::super::moves::taken;
 use super::super::{
-    Backend, Created, Entry, Error, Expiry, GoKeys, Key, Layout, Moves, Outcome, Page, Purged,
-    Record, Revision, Scan, Stored,
+    Backend, Changes, Created, Entry, Error, Expiry, GoKeys, Key, Layout, Moves, Outcome, Page,
+    Purged, Record, Revision, Scan, Stored,
 };
 use super::address::Address;
 use super::check_size;
@@ -52,10 +52,10 @@ use super::scripts::{
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct GoRedis(Arc<Inner>);
+pub struct GoRedis(pub(super) Arc<GoInner>);
 
-struct Inner {
-    client: Client,
+pub(super) struct GoInner {
+    pub(super) client: Client,
     records: RecordKeys,
     keys: GoKeys,
 }
@@ -140,14 +140,14 @@ impl GoRedis {
     }
 
     fn new(client: Client, keys: GoKeys) -> Self {
-        GoRedis(Arc::new(Inner {
+        GoRedis(Arc::new(GoInner {
             client,
             records: RecordKeys::with_prefix(&keys.prefix),
             keys,
         }))
     }
 
-    fn key(&self, key: &Key) -> Result<Vec<u8>, Error> {
+    pub(super) fn key(&self, key: &Key) -> Result<Vec<u8>, Error> {
         self.0.keys.text(key)?;
         Ok(self.0.records.of(key))
     }
@@ -355,6 +355,10 @@ impl Backend for GoRedis {
 
     fn scan(&self) -> Option<&dyn Scan> {
         Some(self)
+    }
+
+    fn changes(&self) -> Option<&dyn Changes> {
+        (!self.0.client.is_cluster()).then_some(self)
     }
 
     fn purges_itself(&self) -> bool {

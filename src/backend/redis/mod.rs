@@ -6,6 +6,7 @@
 //! | `records.rs` | the operations of a backend |
 //! | `owners.rs` | owners, and the lists of their records |
 //! | `scan.rs` | scans of all keys |
+//! | `listener.rs` | changes of keys, as the server reports them |
 //! | `go.rs` | [`GoRedis`]: the keys of Go packages |
 //! | `options.rs`, `address.rs` | [`RedisOptions`], and the URL |
 //! | `record_keys.rs`, `owner_keys.rs`, `rows.rs` | the keys and the rows in Redis |
@@ -21,6 +22,7 @@ mod cluster;
 mod durability;
 mod errors;
 mod go;
+mod listener;
 mod options;
 mod owner_keys;
 mod owners;

@@ -22,7 +22,7 @@ pub(super) struct Primary {
     first: Reconnecting,
     others: Vec<Reconnecting>,
     next: AtomicUsize,
-    address: PrimaryAddress,
+    pub(super) address: PrimaryAddress,
 }
 
 /// The opening of a connection.
@@ -200,16 +200,32 @@ impl PrimaryAddress {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let has_ended = Arc::new(AtomicBool::new(false));
         let flag = has_ended.clone();
+        // Without subscriptions, only the end of the connection is announced.
+        let opened = self.open(move |_| flag.store(true, Ordering::Release));
+        let (multiplexed, _) = opened.await?;
+        Ok(Connection {
+            number: COUNT.fetch_add(1, Ordering::Relaxed),
+            has_ended,
+            multiplexed,
+        })
+    }
+
+    /// Opens a connection. `receive` gets what the server sends without a request, which it does
+    /// only in RESP3.
+    pub(super) async fn open(
+        &self,
+        receive: impl Fn(PushInfo) + Send + Sync + 'static,
+    ) -> Result<(MultiplexedConnection, ProtocolVersion), Error> {
         let client = self.client().await?;
+        let protocol = client.get_connection_info().redis_settings().protocol();
         // The time limits are ours.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None);
-        let config = match client.get_connection_info().redis_settings().protocol() {
+        let config = match protocol {
             ProtocolVersion::RESP2 => config,
-            _ => config.set_push_sender(move |_: PushInfo| {
-                // Without subscriptions, only the end of the connection is announced.
-                flag.store(true, Ordering::Release);
+            _ => config.set_push_sender(move |push: PushInfo| {
+                receive(push);
                 Ok::<(), ()>(())
             }),
         };
@@ -218,11 +234,7 @@ impl PrimaryAddress {
             .await
             .map_err(no_connection)?;
         check_role(&mut multiplexed).await?;
-        Ok(Connection {
-            number: COUNT.fetch_add(1, Ordering::Relaxed),
-            has_ended,
-            multiplexed,
-        })
+        Ok((multiplexed, protocol))
     }
 
     async fn client(&self) -> Result<Client, Error> {

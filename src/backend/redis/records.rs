@@ -7,8 +7,8 @@ use super::super::effect::Effect::{Reads, Writes};
 use super::super::many::concurrently;
 use super::super::ownership::{Ownership, SeenRevision, revision};
 use super::super::{
-    Backend, Created, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision, Scan,
-    Stored,
+    Backend, Changes, Created, Error, Expiry, Generation, Key, Outcome, Owners, Record, Revision,
+    Scan, Stored,
 };
 use super::client::{Client, Operation};
 use super::errors::{invalid_record, odd_answer};
@@ -259,6 +259,10 @@ impl Backend for Redis {
 
     fn scan(&self) -> Option<&dyn Scan> {
         Some(self)
+    }
+
+    fn changes(&self) -> Option<&dyn Changes> {
+        (!self.0.client.is_cluster()).then_some(self)
     }
 
     fn purges_itself(&self) -> bool {

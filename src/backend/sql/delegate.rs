@@ -2,7 +2,7 @@
 //! types stay apart, since each has its own documentation and constructors.
 
 /// Implements [`Backend`](crate::backend::Backend) and the named capabilities (`owners`, `moves`,
-/// `scan`) for a type with a table in field 0.
+/// `scan`, `changes`) for a type with a table in field 0.
 macro_rules! backend_in_sql {
     ($public:ty: $($capability:ident),+) => {
         #[async_trait::async_trait]
@@ -72,6 +72,12 @@ macro_rules! backend_in_sql {
             Some(self)
         }
     };
+    (@offer changes) => {
+        fn changes(&self) -> Option<&dyn crate::backend::Changes> {
+            self.0.engine.notifies.then_some(self)
+        }
+    };
+    (@implement changes for $public:ty) => {};
     (@implement owners for $public:ty) => {
         #[async_trait::async_trait]
         impl crate::backend::Generations for $public {

@@ -144,7 +144,6 @@ struct SharedStore {
     urgent_permits: Semaphore,
     draining: tokio::sync::Mutex<()>,
     locks: Arc<RowLocks>,
-    watcher: Watcher,
 }
 
 /// The divisor of the limit on saves: one session may have a quarter of that limit waiting, so that
@@ -278,6 +277,7 @@ impl ServerStore {
             longest_request,
             max_row_size: rules.max_row_size(),
             recent_moves: RecentMoves::new(longest_request),
+            watcher: Watcher::new(watch_interval.min(longest_tombstone / 2)),
         };
         Ok(ServerStore(Arc::new(SharedStore {
             setup,
@@ -287,7 +287,6 @@ impl ServerStore {
             saves: TaskTracker::new(),
             save_timeout,
             max_saves: max_concurrent_saves,
-            watcher: Watcher::new(watch_interval.min(longest_tombstone / 2)),
             permits: Semaphore::new(max_concurrent_saves.min(Semaphore::MAX_PERMITS)),
             urgent_permits: Semaphore::new(max_concurrent_saves.min(Semaphore::MAX_PERMITS)),
             draining: tokio::sync::Mutex::default(),
@@ -448,7 +447,7 @@ impl ServerStore {
     /// example as a gauge. A future that was dropped does not count.
     #[must_use]
     pub fn watched_sessions(&self) -> usize {
-        self.0.watcher.count()
+        self.0.rows.watcher.count()
     }
 
     /// Waits until no save is in flight. Call it before the program ends, when the server has

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::backend::{self, Expiry, Key, OwnerName, Owners};
+use crate::backend::{self, Change, Expiry, Key, OwnerName, Owners};
 use crate::codec::UnixTime;
 
 use super::super::expiry::expiry_of;
@@ -83,6 +83,7 @@ impl SharedStore {
             Some(kept) => owners.revoke_except(owner, until, &kept).await?,
             None => owners.revoke(owner, until).await?,
         };
+        self.rows.announce(Change::Owner(owner.clone())).await;
         Ok(())
     }
 
@@ -111,6 +112,7 @@ impl SharedStore {
                 Some(keep) => owners.revoke_except(owner, until, keep).await?,
                 None => owners.revoke(owner, until).await?,
             };
+            self.rows.announce(Change::Owner(owner.clone())).await;
         } else if save.lasts_longer && login.begun.is_some() {
             owners.extend(owner, until).await?;
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 
-use crate::backend::Key;
+use crate::backend::{Changes, Key};
 use crate::codec::UnixTime;
 
 use super::super::metadata::Metadata;
@@ -64,7 +64,11 @@ impl ServerStore {
 #[async_trait]
 impl Watch for SharedStore {
     fn watcher(&self) -> &Watcher {
-        &self.watcher
+        &self.rows.watcher
+    }
+
+    fn changes(&self) -> Option<&dyn Changes> {
+        self.rows.backend.changes()
     }
 
     async fn look(&self, sessions: &mut [WatchedSession]) -> Vec<Option<SessionEnd>> {

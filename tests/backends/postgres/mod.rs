@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use libtest_mimic::{Completion, Trial};
-use silverback::backend::{GoTable, Postgres, connect};
+use silverback::backend::{ConnectOptions, GoTable, Postgres, connect_with};
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio::runtime::Runtime;
 
@@ -84,7 +84,9 @@ fn made(connected: Result<Postgres, silverback::backend::Error>) -> Made {
 }
 
 async fn direct() -> Made {
-    connect(&url()?).await.map_err(|error| format!("{error:?}"))
+    let options = ConnectOptions::new().notify(true);
+    let connected = connect_with(&url()?, options).await;
+    connected.map_err(|error| format!("{error:?}"))
 }
 
 async fn behind_pgbouncer() -> Made {

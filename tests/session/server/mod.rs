@@ -23,6 +23,7 @@ mod live;
 mod merging;
 mod owners;
 mod pages;
+mod pushed;
 mod renewals;
 mod revocations;
 mod rows;

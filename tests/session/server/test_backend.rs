@@ -1,15 +1,15 @@
 //! A backend that forwards to a real one: it records the calls, and can make the n-th next call
 //! fail, lose its reply, or wait.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use silverback::backend::{
-    Backend, Created, Error, Expiry, Generation, Generations, Key, Layout, Login, Outcome,
-    OwnerName, Owners, Record, Revision, Scan, Stored, async_trait,
+    Backend, Change, Changes, Created, Error, Expiry, Generation, Generations, Key, Layout,
+    Listener, Login, Outcome, OwnerName, Owners, Record, Revision, Scan, Stored, async_trait,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 
 /// A planned behaviour of a call.
 #[derive(Clone)]
@@ -24,6 +24,17 @@ pub(crate) enum Fault {
     LosesReply,
     /// The call waits, and is then applied.
     Waits(Gate),
+}
+
+/// What happens to the reports of changes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reports {
+    Arrive,
+    AreLost,
+    /// Each listener fails.
+    Fail,
+    /// Each listener waits for ever.
+    Hang,
 }
 
 /// The place at which a call waits.
@@ -54,6 +65,7 @@ pub(crate) struct TestBackend(Arc<Shared>);
 
 struct Shared {
     inner: Arc<dyn Backend>,
+    announced: broadcast::Sender<Change>,
     state: Mutex<State>,
 }
 
@@ -73,12 +85,17 @@ struct State {
     time: Duration,
     /// The number of keys in the last call that loaded many.
     last_load_many: usize,
+    /// `None` if the backend has no reports.
+    reports: Option<Reports>,
+    /// The number of times that a listener was opened.
+    listeners: usize,
 }
 
 impl TestBackend {
     pub(crate) fn new(inner: Arc<dyn Backend>) -> Self {
         TestBackend(Arc::new(Shared {
             inner,
+            announced: broadcast::channel(1_000).0,
             state: Mutex::default(),
         }))
     }
@@ -130,6 +147,20 @@ impl TestBackend {
     /// Refuses to swap in a record with a longer value.
     pub(crate) fn refuses_values_over(&self, bytes: usize) {
         self.0.state.lock().unwrap().longest_value = Some(bytes);
+    }
+
+    /// Lets the backend report changes, in this way.
+    pub(crate) fn reports(&self, reports: Reports) {
+        self.0.state.lock().unwrap().reports = Some(reports);
+    }
+
+    /// Returns how many times a listener was opened.
+    pub(crate) fn listeners(&self) -> usize {
+        self.0.state.lock().unwrap().listeners
+    }
+
+    fn how_reports(&self) -> Option<Reports> {
+        self.0.state.lock().unwrap().reports
     }
 
     /// Sets the duration of each call.
@@ -255,6 +286,10 @@ impl Backend for TestBackend {
         self.0.inner.owners().is_some().then_some(self)
     }
 
+    fn changes(&self) -> Option<&dyn Changes> {
+        self.how_reports().is_some().then_some(self)
+    }
+
     /// Lists the records of the real backend. These calls are neither recorded nor do they fail.
     fn scan(&self) -> Option<&dyn Scan> {
         self.0.inner.scan()
@@ -305,5 +340,44 @@ impl Owners for TestBackend {
         let listed = self.0.state.lock().unwrap().listed.clone();
         keys.extend(listed);
         Ok(keys)
+    }
+}
+
+#[async_trait]
+impl Changes for TestBackend {
+    async fn listen(&self) -> Result<Box<dyn Listener>, Error> {
+        self.0.state.lock().unwrap().listeners += 1;
+        Ok(Box::new(TestListener {
+            backend: self.clone(),
+            announced: self.0.announced.subscribe(),
+        }))
+    }
+
+    async fn announce(&self, change: &Change) -> Result<(), Error> {
+        if self.how_reports() == Some(Reports::Arrive) {
+            let _ = self.0.announced.send(change.clone());
+        }
+        Ok(())
+    }
+}
+
+struct TestListener {
+    backend: TestBackend,
+    announced: broadcast::Receiver<Change>,
+}
+
+#[async_trait]
+impl Listener for TestListener {
+    async fn listen_for(&mut self, _: &HashSet<Change>) -> Result<(), Error> {
+        match self.backend.how_reports() {
+            Some(Reports::Fail) => Err(Error::unavailable("the connection was lost")),
+            Some(Reports::Hang) => std::future::pending().await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn next(&mut self) -> Result<Change, Error> {
+        let announced = self.announced.recv().await;
+        announced.map_err(|_| Error::unavailable("there were too many changes"))
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Connections {
     pub(super) sender: Sender<Postgres>,
     /// True if statements are prepared. A pooler between the client and the server may lose them.
     prepares: bool,
+    /// True if changes are announced and reported.
+    pub(super) notifies: bool,
 }
 
 impl Connections {
@@ -56,6 +58,7 @@ impl Connections {
         Connections {
             sender: Sender { pool, timeout },
             prepares,
+            notifies: options.notify,
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | `columns.rs` | the columns of existing tables |
 //! | `options.rs` | [`PostgresOptions`] |
 //! | `connections.rs` | the engine: prepared statements, or statements with their values in their text |
+//! | `listener.rs` | notifications of changes (`LISTEN`, `NOTIFY`) |
 //! | `rows.rs` | conversions of columns and times |
 //! | `schema.rs`, `schema.sql` | the tables |
 //! | `errors.rs` | Postgres' errors as a backend's |
@@ -17,6 +18,7 @@ mod connections;
 mod errors;
 mod go;
 mod go_statements;
+mod listener;
 mod options;
 mod rows;
 mod schema;
@@ -166,7 +168,7 @@ impl Postgres {
     }
 }
 
-backend_in_sql!(Postgres: owners, scan);
+backend_in_sql!(Postgres: owners, scan, changes);
 
 /// Shows the server and the database, and no password.
 impl fmt::Debug for Postgres {

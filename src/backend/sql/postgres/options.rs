@@ -30,6 +30,7 @@ pub struct PostgresOptions {
     pub(super) prepares: bool,
     pub(super) max_connections: usize,
     pub(super) create_if_missing: bool,
+    pub(super) notify: bool,
 }
 
 /// Reads whether statements are *not* prepared, as the method of that name says.
@@ -45,13 +46,14 @@ impl Default for PostgresOptions {
             prepares: true,
             max_connections: 10,
             create_if_missing: true,
+            notify: false,
         }
     }
 }
 
 impl PostgresOptions {
-    /// Returns the defaults: 5 seconds, 10 connections, prepared statements; missing tables are
-    /// created.
+    /// Returns the defaults: 5 seconds, 10 connections, prepared statements, no notifications; missing
+    /// tables are created.
     pub fn new() -> Self {
         PostgresOptions::default()
     }
@@ -102,6 +104,22 @@ impl PostgresOptions {
             prepares: false,
             ..self
         }
+    }
+
+    /// Sets whether the ends of sessions are announced (`NOTIFY`), and listened for (`LISTEN`), so that
+    /// the futures of `Session::ended` resolve at once. Otherwise they resolve at the interval at which
+    /// the store looks. All programs that share the sessions need this setting, and a connection
+    /// without a pooler that changes it between transactions: through such a pooler no notification
+    /// arrives. Default: false.
+    ///
+    /// A program in which such futures wait opens one more connection. Each logout, renewal and
+    /// revocation is one more statement. Transactions with a `NOTIFY` commit one after another in all
+    /// databases of the server. The notifications are on the channel `silverback`, to which every user
+    /// of the database may listen. They contain hashes of keys and of owners' names.
+    ///
+    /// The table of a Go package is not affected.
+    pub fn notify(self, notify: bool) -> Self {
+        PostgresOptions { notify, ..self }
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {

@@ -1,31 +1,48 @@
 //! [`Watcher`]: tells the waiting [`ended`](super::Session::ended) futures of one store which
-//! sessions have ended. It looks at all of them together, once at each interval.
+//! sessions have ended. It looks at all of them together, once at each interval, and at those that
+//! may have changed as soon as it hears of it.
 //!
-//! A task does the looking. The first watched session starts it, and it stops with the last one. If
-//! its runtime ends while others go on, as a worker's does, the waiting futures start it again.
+//! | file | contents |
+//! |---|---|
+//! | `mod.rs` | the sessions that are watched |
+//! | `task.rs` | the task that looks at them |
+//! | `listening.rs` | listening for changes that other programs make |
+//!
+//! The first watched session starts the task, and it stops with the last one. If its runtime ends
+//! while others go on, as a worker's does, the waiting futures start it again.
+//!
+//! A change is only a reason to look. The bound on the delay of a future rests on the interval
+//! alone.
 
-use std::collections::HashMap;
+mod listening;
+mod task;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, sleep_until};
 
-use crate::backend::Key;
+use crate::backend::{Change, Changes, Key};
 use crate::codec::UnixTime;
 
 use super::login::Login;
 use super::metadata::Metadata;
 use super::session_end::SessionEnd;
 use super::{Lifetime, Refusal};
+use task::Task;
 
 /// The default interval. A logout closes the sockets of a session within the time that a person
 /// takes to look, and a program with many sockets sends its backend 12 calls a minute.
 pub(super) const WATCH_INTERVAL: Duration = Duration::from_secs(5);
 
 const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
+
+/// The time for which changes are gathered before one look at all of them: far less than a person
+/// notices, and no more than 20 looks a second.
+const GATHERING: Duration = Duration::from_millis(50);
 
 /// A session that is watched, as its store has last seen it.
 #[derive(Clone)]
@@ -45,6 +62,14 @@ impl WatchedSession {
             idle_at: metadata.idle_at(lifetime),
             deadline: metadata.deadline,
         }
+    }
+
+    /// Returns the changes that may end the session.
+    fn changes(&self) -> impl Iterator<Item = Change> {
+        let record = self.key.clone().map(Change::Record);
+        let login = self.login.as_ref();
+        let owner = login.map(|login| Change::Owner(login.owner.clone()));
+        record.into_iter().chain(owner)
     }
 
     /// Returns the limit that the session has passed, as far as it is known.
@@ -73,6 +98,11 @@ impl WatchedSession {
 pub(super) trait Watch: Send + Sync + 'static {
     fn watcher(&self) -> &Watcher;
 
+    /// Returns the reports of changes that other programs make, if the server has them.
+    fn changes(&self) -> Option<&dyn Changes> {
+        None
+    }
+
     /// Looks at these sessions, updates them, and returns for each why it has ended, or `None` if it
     /// has not. A session whose server does not answer has ended only once it has passed a limit.
     async fn look(&self, sessions: &mut [WatchedSession]) -> Vec<Option<SessionEnd>>;
@@ -84,12 +114,18 @@ pub(super) struct Watcher {
     registry: Mutex<Registry>,
     /// Wakes the task when no session is watched any more.
     is_empty: Notify,
+    /// Wakes the task when something has changed.
+    has_changed: Notify,
+    /// Wakes the listener when other changes are wanted.
+    wants_others: Notify,
 }
 
 #[derive(Default)]
 struct Registry {
     next_id: u64,
     entries: HashMap<u64, Entry>,
+    /// Changes since the last look.
+    changed: HashSet<Change>,
     /// The number of the task that looks at the entries. A task with another number stops, even if
     /// its runtime runs again only after a long time.
     task: u64,
@@ -114,6 +150,8 @@ impl Watcher {
             interval: interval.min(LONGEST_INTERVAL),
             registry: Mutex::default(),
             is_empty: Notify::new(),
+            has_changed: Notify::new(),
+            wants_others: Notify::new(),
         }
     }
 
@@ -138,6 +176,7 @@ impl Watcher {
         let id = registry.next_id;
         registry.next_id += 1;
         registry.entries.insert(id, Entry { session, answer });
+        self.wants_others.notify_one();
         let must_start = !std::mem::replace(&mut registry.is_running, true);
         let to_start = must_start.then(|| {
             registry.task += 1;
@@ -157,9 +196,41 @@ impl Watcher {
         registry.task != task || !registry.is_running
     }
 
-    fn sessions(&self) -> (Vec<u64>, Vec<WatchedSession>) {
+    /// Has the task look at the sessions that these changes may have ended.
+    pub(super) fn note_changes(&self, changes: impl IntoIterator<Item = Change>) {
+        let mut registry = self.registry();
+        if registry.entries.is_empty() {
+            return;
+        }
+        let before = registry.changed.len();
+        registry.changed.extend(changes);
+        if registry.changed.len() > before {
+            self.has_changed.notify_one();
+        }
+    }
+
+    /// Returns the changes that may end a watched session.
+    fn wanted(&self) -> HashSet<Change> {
         let registry = self.registry();
+        let sessions = registry.entries.values().map(|entry| &entry.session);
+        sessions.flat_map(WatchedSession::changes).collect()
+    }
+
+    /// Returns all sessions. Forgets the changes, since the look that follows covers them.
+    fn sessions(&self) -> (Vec<u64>, Vec<WatchedSession>) {
+        let mut registry = self.registry();
+        registry.changed.clear();
         let entries = registry.entries.iter();
+        entries.map(|(id, of)| (*id, of.session.clone())).unzip()
+    }
+
+    /// Returns the sessions that may have changed since the last look.
+    fn changed_sessions(&self) -> (Vec<u64>, Vec<WatchedSession>) {
+        let mut registry = self.registry();
+        let changed = std::mem::take(&mut registry.changed);
+        let entries = registry.entries.iter();
+        let entries =
+            entries.filter(|(_, of)| of.session.changes().any(|of| changed.contains(&of)));
         entries.map(|(id, of)| (*id, of.session.clone())).unzip()
     }
 
@@ -169,7 +240,11 @@ impl Watcher {
         match end {
             None => {
                 if let Some(entry) = registry.entries.get_mut(&id) {
+                    let has_moved = entry.session.key != session.key;
                     entry.session = session;
+                    if has_moved {
+                        self.wants_others.notify_one();
+                    }
                 }
             }
             Some(end) => {
@@ -196,6 +271,7 @@ impl Drop for Registration<'_> {
         if registry.entries.is_empty() {
             // The next session starts another task, in its own runtime.
             registry.is_running = false;
+            registry.changed.clear();
             self.watcher.is_empty.notify_one();
         }
     }
@@ -227,54 +303,6 @@ pub(super) async fn watch<S: Watch>(
         drop(registration);
         // If this runtime is ending too, this future is dropped here.
         tokio::task::yield_now().await;
-    }
-}
-
-/// The task that looks at the sessions of a store.
-struct Task<S: Watch> {
-    store: Arc<S>,
-    number: u64,
-}
-
-impl<S: Watch> Task<S> {
-    async fn run(self) {
-        let store = self.store.clone();
-        let watcher = store.watcher();
-        let mut next_look = Instant::now() + watcher.interval;
-        loop {
-            if watcher.is_over(self.number) {
-                return;
-            }
-            tokio::select! {
-                () = watcher.is_empty.notified() => {}
-                () = sleep_until(next_look) => {
-                    next_look = Instant::now() + watcher.interval;
-                    let (ids, mut sessions) = watcher.sessions();
-                    let ends = store.look(&mut sessions).await;
-                    for ((id, session), end) in ids.into_iter().zip(sessions).zip(ends) {
-                        watcher.note(id, session, end);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// If the task ends in another way, with its runtime or by a panic, the waiting futures start
-/// another one.
-impl<S: Watch> Drop for Task<S> {
-    fn drop(&mut self) {
-        let entries = {
-            let mut registry = self.store.watcher().registry();
-            if registry.task != self.number || !registry.is_running {
-                return;
-            }
-            registry.is_running = false;
-            std::mem::take(&mut registry.entries)
-        };
-        for (_, Entry { session, answer }) in entries {
-            let _ = answer.send(Answer::Unwatched(session));
-        }
     }
 }
 
