@@ -1,4 +1,4 @@
-//! [`Changes`]: notices of records that have changed, for programs that wait for the end of a
+//! [`Changes`]: reports of records that have changed, for programs that wait for the end of a
 //! session.
 
 use std::collections::HashSet;
@@ -21,6 +21,51 @@ pub enum Change {
 ///
 /// A `ServerStore` listens while futures of `Session::ended` wait. It also looks at their sessions at
 /// an interval. So a change that is not reported delays such a future, and does no more harm.
+///
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// use std::collections::HashSet;
+/// use silverback::backend::{Change, Changes, Error, Key, Listener, async_trait};
+/// use tokio::sync::broadcast::{Receiver, Sender};
+///
+/// /// The changes that this process makes.
+/// struct InProcess(Sender<Change>);
+///
+/// #[async_trait]
+/// impl Changes for InProcess {
+///     async fn listen(&self) -> Result<Box<dyn Listener>, Error> {
+///         Ok(Box::new(Subscribed(self.0.subscribe())))
+///     }
+///
+///     async fn announce(&self, change: &Change) -> Result<(), Error> {
+///         let _ = self.0.send(change.clone()); // it fails without a listener
+///         Ok(())
+///     }
+/// }
+///
+/// struct Subscribed(Receiver<Change>);
+///
+/// #[async_trait]
+/// impl Listener for Subscribed {
+///     async fn listen_for(&mut self, _: &HashSet<Change>) -> Result<(), Error> {
+///         Ok(()) // it gets all changes
+///     }
+///
+///     async fn next(&mut self) -> Result<Change, Error> {
+///         let change = self.0.recv().await;
+///         change.map_err(|_| Error::unavailable("too many changes at once"))
+///     }
+/// }
+///
+/// let changes = InProcess(Sender::new(100));
+/// let mut listener = changes.listen().await?;
+/// let change = Change::Record(Key::new("some key")?);
+/// listener.listen_for(&HashSet::from([change.clone()])).await?;
+/// changes.announce(&change).await?;
+/// assert_eq!(listener.next().await?, change);
+/// # Ok::<(), Error>(())
+/// # }).unwrap();
+/// ```
 #[async_trait]
 pub trait Changes: Send + Sync {
     /// Begins to listen. The listener has a connection of its own, which closes when it is dropped.

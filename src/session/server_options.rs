@@ -246,7 +246,8 @@ impl ServerOptions {
     ///
     /// A look is one call to the backend for all these sessions together
     /// ([`Backend::load_many`](crate::backend::Backend::load_many)). Without a waiting future there
-    /// is none. The interval is at most half of the [longest
+    /// is none. The store also looks when it [hears](super::Session::ended) that one of them may have
+    /// ended, at most 20 times a second. The interval is at most half of the [longest
     /// request](ServerOptions::longest_request), for which a renewal is remembered.
     ///
     /// A store refuses an interval of zero.

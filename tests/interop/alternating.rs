@@ -1,5 +1,5 @@
-//! A Go program and Silverback alternately change one session a thousand times: both always see the
-//! values of a map that gets the same changes.
+//! A Go program and Silverback alternately change one session two hundred times: both always see the
+//! values of a map that gets the same changes. `SILVERBACK_CASES` sets another number.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::sessions::seeds;
 use crate::store::SharedStore;
 
 /// The number of changes.
-const STEPS: u64 = 1_000;
+const STEPS: u64 = 200;
 
 /// Changes a session of strings in the Go program, and returns the values that it then has.
 fn change_in_go(
@@ -117,7 +117,7 @@ pub(crate) fn both_programs_see_the_same_values(shared: &SharedStore) {
             assert_eq!(seen, model, "seed {seed}");
         }
     }
-    let each_is_tried = counts.iter().all(|count| *count > 20);
+    let each_is_tried = counts.iter().all(|count| *count > 0);
     let are_few = counts.iter().sum::<u64>() < STEPS; // as the environment wants it
     assert!(each_is_tried || are_few, "{counts:?}");
 }

@@ -88,6 +88,10 @@ use requests::Requests;
 /// timeout. In twenty kills of the leader of three members on one machine, new writes succeeded again
 /// after 1.6 s (the median) to 3.1 s, and no acknowledged write was lost.
 ///
+/// # Reports of changes
+/// While futures of `Session::ended` wait, each of their records and owners has a watch. All watches
+/// share one stream.
+///
 /// # Sizes
 /// A record has at most 1,507,328 bytes, or 64 KiB less than
 /// [`max_request_bytes`](EtcdOptions::max_request_bytes). Each record has two keys, and a third one

@@ -43,7 +43,7 @@ impl Client {
         let (sender, pushes) = unbounded_channel();
         let give_up = deadline_after(self.timeout);
         let opened = Box::pin(primary.address.open(move |push| {
-            // Without a listener nobody needs the push.
+            // The listener may have been dropped.
             let _ = sender.send(push);
         }));
         let (connection, protocol) = match timeout_at(give_up, opened).await {

@@ -97,7 +97,13 @@ const LARGEST: usize = 64 * 1024 * 1024;
 /// A user of Redis' access control needs the commands `EVALSHA`, `EVAL`, `GET`, `SET`, `DEL`,
 /// `GETRANGE`, `STRLEN`, `HMGET`, `HSET`, `ZADD`, `ZREM`, `ZRANGEBYSCORE`, `ZREVRANGE`,
 /// `ZREMRANGEBYSCORE`, `PEXPIREAT`, `PERSIST`, `TIME`, `INFO`, `ROLE`; for scans `SCAN`; in a cluster
-/// `CLUSTER SLOTS`; to wait for replicas `WAIT`.
+/// `CLUSTER SLOTS`; to wait for replicas `WAIT`; for [reports of changes](super::Changes)
+/// `CLIENT|TRACKING`, `EXISTS`, `PING`.
+///
+/// # Reports of changes
+/// While futures of `Session::ended` wait, one more connection asks the server for reports of their keys
+/// (`CLIENT TRACKING`, in RESP3). The server remembers these keys, and no write costs more. A cluster
+/// reports nothing here.
 ///
 /// Needs tokio.
 ///

@@ -138,7 +138,8 @@ impl DialectName {
         }
         match self {
             DialectName::Native => {
-                let options = ConnectOptions::new().create_if_missing(false);
+                // Services that wait for the ends of sessions hear of those that this program ends.
+                let options = ConnectOptions::new().create_if_missing(false).notify(true);
                 Ok(backend::connect_with(url, options).await?)
             }
             DialectName::Dynamostore | DialectName::Dynastore => self.connect_items(url).await,

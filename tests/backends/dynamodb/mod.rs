@@ -44,11 +44,13 @@ pub(super) fn candidates() -> Vec<Candidate> {
         Candidate::new("dynamodb_an_hour_ahead", "dynamodb", || {
             static SERVER: Started = OnceLock::new();
             Box::pin(skewed(&SERVER, "3600"))
-        }),
+        })
+        .with_wrong_clock(),
         Candidate::new("dynamodb_an_hour_behind", "dynamodb", || {
             static SERVER: Started = OnceLock::new();
             Box::pin(skewed(&SERVER, "-3600"))
-        }),
+        })
+        .with_wrong_clock(),
         Candidate::new("dynamodb_moto", "moto", || {
             static MOTO: Started = OnceLock::new();
             let moto = MOTO.get_or_init(DynamoDbServer::start_moto);

@@ -93,11 +93,13 @@ pub(super) fn candidates() -> Vec<Candidate> {
         Candidate::new("mariadb_an_hour_ahead", "mariadb", || {
             static SERVER: Started = OnceLock::new();
             Box::pin(skewed(&SERVER, "3600"))
-        }),
+        })
+        .with_wrong_clock(),
         Candidate::new("mariadb_an_hour_behind", "mariadb", || {
             static SERVER: Started = OnceLock::new();
             Box::pin(skewed(&SERVER, "-3600"))
-        }),
+        })
+        .with_wrong_clock(),
         Candidate::new("scs_mysqlstore", "mariadb", || {
             Box::pin(go_tables::encoded(server, GoTable::scs_mysqlstore()))
         })

@@ -51,11 +51,13 @@ pub(super) fn candidates() -> Vec<Candidate> {
         Candidate::new("postgres_an_hour_ahead", "postgres", || {
             static SERVER: Started<PostgresServer> = OnceLock::new();
             Box::pin(skewed(&SERVER, "3600"))
-        }),
+        })
+        .with_wrong_clock(),
         Candidate::new("postgres_an_hour_behind", "postgres", || {
             static SERVER: Started<PostgresServer> = OnceLock::new();
             Box::pin(skewed(&SERVER, "-3600"))
-        }),
+        })
+        .with_wrong_clock(),
         Candidate::new("pgstore", "postgres", || {
             Box::pin(go_tables::hashed(GoTable::pgstore()))
         }),

@@ -66,11 +66,13 @@ pub(super) fn candidates() -> Vec<Candidate> {
         Candidate::new("redis_an_hour_ahead", "redis", || {
             static SERVER: Started<RedisServer> = OnceLock::new();
             Box::pin(skewed(&SERVER, "3600"))
-        }),
+        })
+        .with_wrong_clock(),
         Candidate::new("redis_an_hour_behind", "redis", || {
             static SERVER: Started<RedisServer> = OnceLock::new();
             Box::pin(skewed(&SERVER, "-3600"))
-        }),
+        })
+        .with_wrong_clock(),
         Candidate::new("scs_redisstore", "redis", || {
             Box::pin(async { of_go(&url()?, GoKeys::scs_redisstore()).await })
         }),
@@ -80,7 +82,8 @@ pub(super) fn candidates() -> Vec<Candidate> {
                 let server = started(&SERVER, || RedisServer::start_skewed("3600"))?;
                 of_go(&server.url(), GoKeys::scs_redisstore()).await
             })
-        }),
+        })
+        .with_wrong_clock(),
         Candidate::new("scs_redisstore_cluster", "redis", || {
             Box::pin(async { of_go(&cluster()?.url(), GoKeys::scs_redisstore()).await })
         })

@@ -46,6 +46,9 @@ impl DynamoDbServer {
         let port = free_port()?.to_string();
         let arguments = [
             "-Xmx1g",
+            // A server that lives for minutes gains nothing from more compilation.
+            "-XX:TieredStopAtLevel=1",
+            "-XX:+UseSerialGC",
             &library,
             "-cp",
             &classes,
