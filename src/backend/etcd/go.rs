@@ -199,16 +199,24 @@ impl GoEtcd {
         Ok(seen.and_then(live))
     }
 
-    /// Returns the outcome of a write to a row that was not live when it was seen.
-    async fn expired<T>(
+    /// Returns the row that was seen if it is live, before a write to it. Asks etcd only if it may have
+    /// expired.
+    async fn still_live(
         &self,
         operation: &Operation<'_>,
         keys: &RowKeys,
-    ) -> Result<Outcome<T>, Error> {
-        match self.find(operation, keys).await? {
-            Some((there, _)) if there.is_live() => Ok(Outcome::Conflict),
-            _ => Ok(Outcome::Gone),
+        seen: &Revision,
+    ) -> Result<Outcome<SeenRow>, Error> {
+        let seen = SeenRow::of_revision(seen)?;
+        if !seen.may_have_expired() {
+            return Ok(Outcome::Done(seen));
         }
+        Ok(match self.find(operation, keys).await? {
+            Some((there, _)) if !there.is_live() => Outcome::Gone,
+            Some((there, _)) if there.mod_revision == seen.mod_revision => Outcome::Done(there),
+            Some(_) => Outcome::Conflict,
+            None => Outcome::Gone,
+        })
     }
 
     /// Returns the outcome of a write whose conditions did not hold.
@@ -236,10 +244,12 @@ impl GoEtcd {
         until: Expiry,
         txn: impl Fn(i64) -> (Vec<Compare>, Vec<TxnOp>),
     ) -> Result<Outcome<Revision>, Error> {
-        let (operation, seen) = (self.0.requests.operation(), SeenRow::of_revision(seen)?);
-        if !seen.is_live() {
-            return self.expired(&operation, keys).await;
-        }
+        let operation = self.0.requests.operation();
+        let seen = match self.still_live(&operation, keys, seen).await? {
+            Outcome::Done(seen) => seen,
+            Outcome::Conflict => return Ok(Outcome::Conflict),
+            Outcome::Gone => return Ok(Outcome::Gone),
+        };
         let compared = |lease| {
             let (mut conditions, operations) = txn(lease);
             conditions.push(keys.is_at(seen.mod_revision));
@@ -336,10 +346,11 @@ impl Backend for GoEtcd {
 
     async fn remove(&self, key: &Key, seen: &Revision) -> Result<Outcome<()>, Error> {
         let (keys, operation) = (self.0.keys.of(key)?, self.0.requests.operation());
-        let seen = SeenRow::of_revision(seen)?;
-        if !seen.is_live() {
-            return self.expired(&operation, &keys).await;
-        }
+        let seen = match self.still_live(&operation, &keys, seen).await? {
+            Outcome::Done(seen) => seen,
+            Outcome::Conflict => return Ok(Outcome::Conflict),
+            Outcome::Gone => return Ok(Outcome::Gone),
+        };
         let is_unchanged = keys.is_at(seen.mod_revision);
         let txn = Txn::new().when([is_unchanged]).and_then(keys.deletes());
         let response = operation.write(&txn).await;

@@ -8,6 +8,8 @@
 //! Silverback writes both keys in one transaction, which gives them the same `mod_revision`. If a Go
 //! program writes the row later, the two differ, and the expiry no longer counts.
 
+use std::time::Duration;
+
 use etcd_client::{Compare, CompareOp, KeyValue, PutOptions, TxnOp};
 
 use super::super::{Error, Expiry, GoKeys, Key, Revision};
@@ -209,6 +211,14 @@ impl SeenRow {
 
     pub(super) fn is_live(&self) -> bool {
         self.expiry > Expiry::now()
+    }
+
+    /// Returns whether a later look may have found the row expired. etcd tells the time that a lease has
+    /// left in whole seconds, so that a look a moment later may see a whole second less.
+    pub(super) fn may_have_expired(&self) -> bool {
+        let is_of_lease = self.lease != self.own_lease;
+        let unsure = Duration::from_secs(u64::from(is_of_lease));
+        self.expiry <= Expiry::now() + unsure
     }
 }
 

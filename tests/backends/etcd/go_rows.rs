@@ -224,6 +224,8 @@ pub(super) async fn a_row_of_go_expires_with_its_lease(server: &EtcdServer) -> T
     let watchdog = Instant::now() + Duration::from_secs(60);
     let seen = loop {
         commit_as_go(server, &row, "x", -7).await?;
+        // In the middle of a second: etcd tells the time left in whole seconds.
+        tokio::time::sleep(Duration::from_millis(500)).await;
         match backend.load(&key).await? {
             Some(stored) => break stored.revision,
             None => assert!(Instant::now() < watchdog, "the lease is never seen"),
