@@ -20,7 +20,7 @@ pub enum Change {
 /// Reports changes of records as they happen, also those that other programs make.
 ///
 /// A `ServerStore` listens while futures of `Session::ended` wait. It also looks at their sessions at
-/// an interval. So a change that is not reported delays such a future, and does no more harm.
+/// an interval. So a report that is lost only delays such a future.
 ///
 /// ```
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -75,8 +75,8 @@ pub trait Changes: Send + Sync {
     /// not report changes to this user.
     async fn listen(&self) -> Result<Box<dyn Listener>, Error>;
 
-    /// Announces a change that this program has made. By default, does nothing: most servers notice
-    /// changes by themselves.
+    /// Announces a change that this program has made. A logout waits for it, so it needs a time limit.
+    /// By default, does nothing: most servers notice changes by themselves.
     ///
     /// # Errors
     /// Returns an [unavailable](Error::is_unavailable) error if the change was not announced.
@@ -89,15 +89,16 @@ pub trait Changes: Send + Sync {
 /// Waits for changes.
 #[async_trait]
 pub trait Listener: Send {
-    /// Listens for these changes, and no longer for others. A change that begins after this call has
-    /// returned is reported, unless the connection fails. Also checks that the connection is alive.
+    /// Listens for these changes, and no longer for others. The next change of each that begins after
+    /// this call has returned is reported, unless the connection fails. Call it again for the change
+    /// after that. Also checks that the connection is alive.
     ///
     /// # Errors
     /// Returns an error if the connection has failed: listen again.
     async fn listen_for(&mut self, wanted: &HashSet<Change>) -> Result<(), Error>;
 
-    /// Waits for the next change. May report one that nobody wants, and one several times. If the
-    /// future is dropped, no change is lost.
+    /// Waits for the next change. It may report a change several times, and other changes than those
+    /// that were asked for. If the future is dropped, no change is lost.
     ///
     /// # Errors
     /// Returns an error if the connection has failed: listen again.

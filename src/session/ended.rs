@@ -55,9 +55,9 @@ impl Session {
     ///   seconds by default. The future resolves at most one interval and one such call after the
     ///   end, or two calls if the session was also renewed in that interval.
     /// - **Sooner.** The store also looks at a session as soon as it hears that it may have ended. It
-    ///   hears of all ends in this process, of those of other programs in Redis and etcd, and in
-    ///   Postgres if [`ConnectOptions::notify`] is set. In a Redis cluster and in other backends, these
-    ///   are found at the interval. So is an end whose report was lost, and the bound stays.
+    ///   hears of the ends that it makes itself, and of those that other programs make in Redis, in
+    ///   etcd, and in Postgres if [`ConnectOptions::notify`] is set. A Redis cluster and the other
+    ///   backends report nothing. An end without a report is found at the interval.
     /// - **Renewals and logins.** A [renewed](Session::renew) session goes on under its new ID, and
     ///   so does one whose owner [logs in](Session::login) again. The login of another user ends it,
     ///   also that of a visitor who was not logged in. A logout ends it even if a login follows.

@@ -46,7 +46,7 @@ pub(super) struct Rows {
     pub(super) max_row_size: Option<usize>,
     /// The substitute for tombstones in formats that lack them.
     pub(super) recent_moves: RecentMoves,
-    /// It hears of each row that a session leaves.
+    /// Looks again at sessions whose rows have changed.
     pub(super) watcher: Watcher,
 }
 
@@ -382,15 +382,15 @@ impl Rows {
         })
     }
 
-    /// Has the sessions that a change may have ended looked at, in this program and in others. If the
-    /// others do not hear of it, they look at their interval.
+    /// Reports a change that may have ended watched sessions: to this store, and to other programs. If
+    /// these do not hear of it, they find the end at their interval.
     pub(super) async fn announce(&self, change: Change) {
+        self.watcher.note_changes([change.clone()]);
         if let Some(changes) = self.backend.changes()
             && let Err(error) = changes.announce(&change).await
         {
             tracing::warn!(%error, "the end of a session was not announced");
         }
-        self.watcher.note_changes([change]);
     }
 
     /// Remembers a move that leaves no tombstone.

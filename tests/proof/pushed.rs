@@ -42,6 +42,10 @@ pub(crate) fn ends_are_reported(watching: Arc<dyn Backend>, ending: Arc<dyn Back
             let mut jar = Jar::with(ending.clone(), login).await.unwrap();
             let session = jar.session(watching.clone()).await.unwrap();
             let ended = tokio::spawn(session.ended());
+            // Otherwise the end comes before the server is asked for reports of the session.
+            if round % 8 < 4 {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
             match round % 4 {
                 0 => visit(&mut jar, &ending, |session| session.logout().unwrap()).await,
                 1 => ending.end_all(&owner).await.unwrap(),

@@ -107,8 +107,8 @@ impl EtcdListener {
             self.send(Request::Cancel(id)).await?;
         }
         while !self.unconfirmed.is_empty() {
-            let response = self.responses.message().await;
-            self.note(response)?;
+            let response = receive(&mut self.responses).await?;
+            self.note(&response)?;
         }
         Ok(())
     }
@@ -121,7 +121,8 @@ impl EtcdListener {
         Ok(self.last_id)
     }
 
-    /// Sends a request. Meanwhile reads responses: etcd takes no more requests while they wait.
+    /// Sends a request, and reads responses until it is sent: etcd takes no more requests while many
+    /// responses wait.
     async fn send(&mut self, request: Request) -> Result<(), Error> {
         let mut received = Vec::new();
         {
@@ -129,19 +130,15 @@ impl EtcdListener {
             loop {
                 tokio::select! {
                     sent = &mut sent => break sent.map_err(failed)?,
-                    response = self.responses.message() => received.push(response),
+                    response = receive(&mut self.responses) => received.push(response?),
                 }
             }
         }
-        received
-            .into_iter()
-            .try_for_each(|response| self.note(response))
+        received.iter().try_for_each(|response| self.note(response))
     }
 
     /// Notes the changes in a response.
-    fn note(&mut self, response: Result<Option<WatchResponse>, ClientError>) -> Result<(), Error> {
-        let response = response.map_err(failed)?;
-        let response = response.ok_or_else(|| Error::unavailable("etcd ended the watches"))?;
+    fn note(&mut self, response: &WatchResponse) -> Result<(), Error> {
         let id = response.watch_id();
         let change = self.changes.get(&id);
         // A watch that was refused has no number.
@@ -167,7 +164,8 @@ impl Request {
         match self {
             Request::Cancel(id) => requests.cancel(id).await,
             Request::Watch(id, keys) => {
-                let options = WatchOptions::new().with_watch_id(id);
+                // A response has the values of all changes, which together may be too long for one.
+                let options = WatchOptions::new().with_watch_id(id).with_fragment();
                 match keys {
                     Watched::Key(key) => requests.watch(key, Some(options)).await,
                     Watched::Range(first, end) => {
@@ -177,6 +175,12 @@ impl Request {
             }
         }
     }
+}
+
+/// Waits for the next response. The end of the stream is an error.
+async fn receive(responses: &mut WatchResponseStream) -> Result<WatchResponse, Error> {
+    let response = responses.message().await.map_err(failed)?;
+    response.ok_or_else(|| Error::unavailable("etcd ended the watches"))
 }
 
 fn failed(error: ClientError) -> Error {
@@ -197,8 +201,8 @@ impl Listener for EtcdListener {
             if let Some(change) = self.reported.pop_front() {
                 return Ok(change);
             }
-            let response = self.responses.message().await;
-            self.note(response)?;
+            let response = receive(&mut self.responses).await?;
+            self.note(&response)?;
         }
     }
 }

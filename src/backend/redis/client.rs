@@ -64,6 +64,14 @@ impl Client {
         }
     }
 
+    /// Returns whether the server reports changes: one server does, in RESP3.
+    pub(super) fn reports_changes(&self) -> bool {
+        match &self.servers {
+            Servers::Primary(primary) => primary.address.receives_pushes(),
+            Servers::Cluster(_) => false,
+        }
+    }
+
     /// Returns whether a record and its owner are on two nodes, so that no script reads both.
     pub(super) fn is_cluster(&self) -> bool {
         matches!(self.servers, Servers::Cluster(_))

@@ -358,7 +358,7 @@ impl Backend for GoRedis {
     }
 
     fn changes(&self) -> Option<&dyn Changes> {
-        (!self.0.client.is_cluster()).then_some(self)
+        self.0.client.reports_changes().then_some(self)
     }
 
     fn purges_itself(&self) -> bool {

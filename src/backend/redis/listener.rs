@@ -1,13 +1,13 @@
 //! [`RedisListener`]: changes of keys, as the server reports them to a connection that has read these
-//! keys (client-side caching, the command `CLIENT TRACKING`). A report ends with the first change of
-//! a key: the listener reads the key again to get the next one.
+//! keys (client-side caching, the command `CLIENT TRACKING`). The server reports one change of a key:
+//! the listener reads the key again to hear of the next one.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, ProtocolVersion, PushInfo, PushKind, Value};
+use redis::{Cmd, PushInfo, PushKind, Value};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{timeout, timeout_at};
 
@@ -46,15 +46,10 @@ impl Client {
             // The listener may have been dropped.
             let _ = sender.send(push);
         }));
-        let (connection, protocol) = match timeout_at(give_up, opened).await {
+        let connection = match timeout_at(give_up, opened).await {
             Ok(opened) => opened?,
             Err(_) => return Err(no_connection_in_time()),
         };
-        if protocol == ProtocolVersion::RESP2 {
-            return Err(Error::unavailable(
-                "Redis reports changes only with RESP3: set it in the client's URL",
-            ));
-        }
         let mut listener = RedisListener {
             connection,
             pushes,

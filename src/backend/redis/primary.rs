@@ -202,7 +202,7 @@ impl PrimaryAddress {
         let flag = has_ended.clone();
         // Without subscriptions, only the end of the connection is announced.
         let opened = self.open(move |_| flag.store(true, Ordering::Release));
-        let (multiplexed, _) = opened.await?;
+        let multiplexed = opened.await?;
         Ok(Connection {
             number: COUNT.fetch_add(1, Ordering::Relaxed),
             has_ended,
@@ -210,21 +210,28 @@ impl PrimaryAddress {
         })
     }
 
-    /// Opens a connection. `receive` gets what the server sends without a request, which it does
-    /// only in RESP3.
+    /// Returns whether the server may send something without a request, which it does in RESP3 only.
+    pub(super) fn receives_pushes(&self) -> bool {
+        match self {
+            PrimaryAddress::Fixed(client) => receives_pushes(client),
+            // The URL of sentinels asks for RESP3.
+            PrimaryAddress::BehindSentinels(_) => true,
+        }
+    }
+
+    /// Opens a connection. `receive` gets what the server sends without a request.
     pub(super) async fn open(
         &self,
         receive: impl Fn(PushInfo) + Send + Sync + 'static,
-    ) -> Result<(MultiplexedConnection, ProtocolVersion), Error> {
+    ) -> Result<MultiplexedConnection, Error> {
         let client = self.client().await?;
-        let protocol = client.get_connection_info().redis_settings().protocol();
         // The time limits are ours.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None);
-        let config = match protocol {
-            ProtocolVersion::RESP2 => config,
-            _ => config.set_push_sender(move |push: PushInfo| {
+        let config = match receives_pushes(&client) {
+            false => config,
+            true => config.set_push_sender(move |push: PushInfo| {
                 receive(push);
                 Ok::<(), ()>(())
             }),
@@ -234,7 +241,7 @@ impl PrimaryAddress {
             .await
             .map_err(no_connection)?;
         check_role(&mut multiplexed).await?;
-        Ok((multiplexed, protocol))
+        Ok(multiplexed)
     }
 
     async fn client(&self) -> Result<Client, Error> {
@@ -249,6 +256,11 @@ impl PrimaryAddress {
             }
         }
     }
+}
+
+fn receives_pushes(client: &Client) -> bool {
+    let settings = client.get_connection_info().redis_settings();
+    settings.protocol() != ProtocolVersion::RESP2
 }
 
 /// Refuses a replica: it does not have the latest records. A server that does not let its user ask

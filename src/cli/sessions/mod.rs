@@ -11,8 +11,10 @@
 //! | `list.rs`, `show.rs`, `end.rs`, `revoke.rs`, `remove.rs`, `purge.rs`, `migrate.rs` | one command each |
 //! | `revoke_run.rs`, `revoke_before.rs` | the work of a revocation, and the time before which sessions end |
 //! | `migrate_tasks.rs`, `checkpoint.rs` | the work of a migration, and the place that it has reached |
+//! | `announce.rs` | the announcement of ended sessions to services that wait for it |
 //! | `concurrent.rs`, `progress.rs` | work on several records at the same time, and its display |
 
+mod announce;
 mod checkpoint;
 mod concurrent;
 mod copied_row;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::Args;
 use serde_json::json;
-use silverback::backend::{Backend, Key, Outcome};
+use silverback::backend::{Backend, Change, Key, Outcome};
 
 use super::super::failure::{Failure, report};
 use super::keys::find_keys;
@@ -69,7 +69,10 @@ async fn remove(backend: &dyn Backend, key: &Key) -> Result<bool, Failure> {
             return Ok(false);
         };
         match backend.remove(key, &stored.revision).await? {
-            Outcome::Done(()) => return Ok(true),
+            Outcome::Done(()) => {
+                announce(backend, Change::Record(key.clone())).await;
+                return Ok(true);
+            }
             Outcome::Gone => return Ok(false),
             Outcome::Conflict => {}
         }

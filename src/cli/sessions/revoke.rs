@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use serde_json::json;
-use silverback::backend::{Backend, Expiry, OwnerName};
+use silverback::backend::{Backend, Change, Expiry, OwnerName};
 
 use super::super::failure::{Failure, report};
 use super::list::entries_of;
@@ -138,7 +138,9 @@ impl Revoke {
         };
         if !self.dry_run {
             let until = Expiry::after(OWNER_KEPT);
-            owners.revoke(&OwnerName::new(owner)?, until).await?;
+            let owner = OwnerName::new(owner)?;
+            owners.revoke(&owner, until).await?;
+            announce(backend, Change::Owner(owner)).await;
         }
         Ok(Counts {
             ended,

@@ -1,15 +1,19 @@
-//! Listening for changes that other programs make. A listener that fails is opened again: meanwhile
-//! the looks at the interval go on.
+//! Listening for changes that other programs make. A listener that fails is opened again. The looks at
+//! the interval do not wait for it.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::sleep;
 
 use crate::backend::{Change, Changes, Error, Listener};
 
 use super::{GATHERING, Watch, Watcher};
+
+/// The shortest pause before a listener that has failed is opened again.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Listens until the task is aborted. Returns at once if the server reports no changes.
 pub(super) async fn listen<S: Watch>(store: Arc<S>) {
@@ -25,7 +29,7 @@ pub(super) async fn listen<S: Watch>(store: Arc<S>) {
                 "changes of sessions are not reported; their ends are found at the interval"
             );
         }
-        sleep(store.watcher().interval).await;
+        sleep(store.watcher().interval.max(SHORTEST_PAUSE)).await;
     }
 }
 
@@ -41,7 +45,6 @@ async fn listen_once(
     loop {
         let wanted = watcher.wanted();
         listener.listen_for(&wanted).await?;
-        *has_warned = false;
         // These may have changed before the listener knew of them.
         reported.extend(wanted.difference(&listened_for).cloned());
         watcher.note_changes(reported.drain());
@@ -49,7 +52,7 @@ async fn listen_once(
         tokio::select! {
             change = listener.next() => drop(reported.insert(change?)),
             () = watcher.wants_others.notified() => {}
-            () = sleep(watcher.interval) => {}
+            () = sleep(watcher.interval) => *has_warned = false,
         }
         gather(&mut *listener, &mut reported).await?;
     }

@@ -202,9 +202,8 @@ impl Watcher {
         if registry.entries.is_empty() {
             return;
         }
-        let before = registry.changed.len();
         registry.changed.extend(changes);
-        if registry.changed.len() > before {
+        if !registry.changed.is_empty() {
             self.has_changed.notify_one();
         }
     }

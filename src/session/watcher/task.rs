@@ -24,17 +24,28 @@ impl<S: Watch> Task<S> {
                 return;
             }
             tokio::select! {
+                biased;
                 () = watcher.is_empty.notified() => {}
                 () = sleep_until(next_look) => {
                     next_look = Instant::now() + watcher.interval;
                     self.look(watcher.sessions()).await;
                 }
                 () = watcher.has_changed.notified() => {
-                    sleep(GATHERING).await;
-                    self.look(watcher.changed_sessions()).await;
+                    tokio::select! {
+                        biased;
+                        // The look at all sessions covers these.
+                        () = sleep_until(next_look) => {}
+                        () = self.look_at_changed() => {}
+                    }
                 }
             }
         }
+    }
+
+    /// Looks at the sessions that may have changed, together with those that follow in a short time.
+    async fn look_at_changed(&self) {
+        sleep(GATHERING).await;
+        self.look(self.store.watcher().changed_sessions()).await;
     }
 
     async fn look(&self, (ids, mut sessions): (Vec<u64>, Vec<WatchedSession>)) {
@@ -58,6 +69,7 @@ impl<S: Watch> Drop for Task<S> {
                 return;
             }
             registry.is_running = false;
+            registry.changed.clear();
             std::mem::take(&mut registry.entries)
         };
         for (_, Entry { session, answer }) in entries {

@@ -350,6 +350,7 @@ impl Changes for TestBackend {
         Ok(Box::new(TestListener {
             backend: self.clone(),
             announced: self.0.announced.subscribe(),
+            wanted: HashSet::new(),
         }))
     }
 
@@ -364,11 +365,14 @@ impl Changes for TestBackend {
 struct TestListener {
     backend: TestBackend,
     announced: broadcast::Receiver<Change>,
+    /// A change is reported once, as Redis does.
+    wanted: HashSet<Change>,
 }
 
 #[async_trait]
 impl Listener for TestListener {
-    async fn listen_for(&mut self, _: &HashSet<Change>) -> Result<(), Error> {
+    async fn listen_for(&mut self, wanted: &HashSet<Change>) -> Result<(), Error> {
+        self.wanted.clone_from(wanted);
         match self.backend.how_reports() {
             Some(Reports::Fail) => Err(Error::unavailable("the connection was lost")),
             Some(Reports::Hang) => std::future::pending().await,
@@ -377,7 +381,12 @@ impl Listener for TestListener {
     }
 
     async fn next(&mut self) -> Result<Change, Error> {
-        let announced = self.announced.recv().await;
-        announced.map_err(|_| Error::unavailable("there were too many changes"))
+        loop {
+            let announced = self.announced.recv().await;
+            let change = announced.map_err(|_| Error::unavailable("too many changes"))?;
+            if self.wanted.remove(&change) {
+                return Ok(change);
+            }
+        }
     }
 }
