@@ -7,6 +7,7 @@ use serde_json::json;
 use silverback::backend::{Backend, Change, Key, Outcome};
 
 use super::super::failure::{Failure, report};
+use super::announce::announce;
 use super::keys::find_keys;
 use super::store::StoreArguments;
 

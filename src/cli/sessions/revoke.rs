@@ -9,6 +9,7 @@ use serde_json::json;
 use silverback::backend::{Backend, Change, Expiry, OwnerName};
 
 use super::super::failure::{Failure, report};
+use super::announce::announce;
 use super::list::entries_of;
 use super::revoke_before::Before;
 use super::revoke_run::{Counts, Revocation};
