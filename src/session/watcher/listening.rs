@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::backend::{Change, Changes, Error, Listener};
 
-use super::{GATHERING, Watch, Watcher};
+use super::registry::{GATHERING, Watch, Watcher};
 
 /// The shortest pause before a listener that has failed is opened again.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);

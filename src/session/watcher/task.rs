@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::listening::listen;
-use super::{Answer, Entry, GATHERING, Watch, WatchedSession};
+use super::registry::{Answer, Entry, GATHERING, Watch, WatchedSession};
 
 pub(super) struct Task<S: Watch> {
     pub(super) store: Arc<S>,
